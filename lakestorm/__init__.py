@@ -1,0 +1,1 @@
+"""lakestorm: load, measuring and verdict for lakehouse platforms."""

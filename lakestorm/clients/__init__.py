@@ -1,0 +1,1 @@
+"""One file a system under load; no Locust inside."""

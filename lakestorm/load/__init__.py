@@ -1,0 +1,1 @@
+"""The only place that imports Locust: users, shape, measuring, a run's life."""

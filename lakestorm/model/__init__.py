@@ -1,0 +1,1 @@
+"""PURE. What the load is: people, catalogue, orders, demand, arrivals, profiles."""

@@ -1,0 +1,1 @@
+"""From a results folder to what people and CI read."""

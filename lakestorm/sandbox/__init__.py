@@ -1,0 +1,1 @@
+"""Real services as local processes on loopback, for demo, tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""PURE. What it means: thresholds, the ledger, the self-check, the verdict."""
