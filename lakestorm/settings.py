@@ -41,8 +41,7 @@ def setting(default: Any, about: str, *, unit: str = "", note: str = "", **bound
         note: what a special value means ("0 = never").
         bounds: `ge`, `gt`, `le`, `lt`, as pydantic takes them.
     """
-    extra = {"unit": unit, "note": note}
-    return Field(default=default, description=about, json_schema_extra=extra, **bounds)
+    return Field(default=default, description=about, json_schema_extra={"unit": unit, "note": note}, **bounds)
 
 
 def mix_from_text(text: object) -> object:
@@ -74,7 +73,7 @@ OptionalSeconds = Annotated[float | None, type_optional]
 class SecretFiles(PydanticBaseSettingsSource):
     """Reads `NAME` from the file that `NAME_FILE` names, as container secrets come."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - as the base class has it
         """The file's text without its last line end, or None where `NAME_FILE` is not set."""
         name = env_name(self.settings_cls, field_name)
         path = environment().get(f"{name}_FILE")

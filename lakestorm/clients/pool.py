@@ -25,6 +25,22 @@ RETRY_CONNECT_S = 0.25
 """After a refused connection nobody tries again for this long, so that a server that restarts is not stormed."""
 
 
+class Turn:
+    """A place in the queue; `backend` stays None where the holder shall open a connection of its own."""
+
+    __slots__ = ("backend", "come", "waiter")
+
+    def __init__(self) -> None:
+        self.waiter = Waiter()
+        self.come = False
+        self.backend: Backend | None = None
+
+    def hand_over(self, backend: Backend | None) -> None:
+        """Wake the holder from the hub: a Waiter may be switched to from nowhere else."""
+        self.backend, self.come = backend, True
+        gevent.get_hub().loop.run_callback(self.waiter.switch, None)
+
+
 class Pool:
     """At most `size` connections of one process.
 
@@ -41,7 +57,7 @@ class Pool:
         self._size = size
         self._clock = clock
         self._idle: list[Backend] = []
-        self._waiters: collections.deque[Waiter] = collections.deque()
+        self._waiters: collections.deque[Turn] = collections.deque()
         self._open = 0
         self._rest_until = 0.0
 
@@ -68,7 +84,7 @@ class Pool:
             return
         backend.free_at = self._clock()
         if self._waiters:
-            self._waiters.popleft().switch(backend)
+            self._waiters.popleft().hand_over(backend)
         else:
             self._idle.append(backend)
 
@@ -100,26 +116,26 @@ class Pool:
         return backend
 
     def _wait_turn(self) -> Backend:
-        waiter = Waiter()
-        self._waiters.append(waiter)
+        turn = Turn()
+        self._waiters.append(turn)
         try:
-            backend: Backend | None = waiter.get()
+            turn.waiter.get()
         except BaseException:
-            self._leave_queue(waiter)
+            self._leave_queue(turn)
             raise
-        return backend if backend is not None else self._connect()
+        return turn.backend if turn.backend is not None else self._connect()
 
-    def _leave_queue(self, waiter: Waiter) -> None:
+    def _leave_queue(self, turn: Turn) -> None:
         """Killed while waiting: what was already handed over goes to the next one."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-        elif waiter.ready():
-            backend = waiter.value
-            if backend is not None:
-                self.give(backend)
+        if not turn.come:
+            self._waiters.remove(turn)
+        elif turn.backend is not None:
+            self.give(turn.backend)
+        elif self._waiters and self._open < self._size:
+            self._waiters.popleft().hand_over(None)
 
     def _forget(self) -> None:
         """A place became free: whoever waits first opens a connection of its own."""
         self._open -= 1
         if self._waiters and self._open < self._size:
-            self._waiters.popleft().switch(None)
+            self._waiters.popleft().hand_over(None)

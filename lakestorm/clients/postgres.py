@@ -59,7 +59,10 @@ def connect(settings: PostgresSettings, *, application_name: str, autocommit: bo
 
 def open_backend(settings: PostgresSettings, application_name: str) -> Backend:
     """Open one connection; raises the driver's own error."""
-    backend: Backend = psycopg2.connect(
+    certificate = {"sslrootcert": settings.sslrootcert} if settings.sslrootcert else {}
+    return psycopg2.connect(
+        None,
+        connection_factory=Backend,
         host=settings.host,
         port=settings.port,
         user=settings.user,
@@ -69,10 +72,8 @@ def open_backend(settings: PostgresSettings, application_name: str) -> Backend:
         connect_timeout=settings.connect_timeout_s,
         application_name=application_name,
         options=f"-c statement_timeout={settings.statement_timeout_ms}",
-        connection_factory=Backend,
-        **({"sslrootcert": settings.sslrootcert} if settings.sslrootcert else {}),
+        **certificate,
     )
-    return backend
 
 
 def sqlstate_of(error: psycopg2.Error) -> str:

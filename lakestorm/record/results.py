@@ -1,0 +1,117 @@
+"""A results folder while a run writes it: safe against a kill at any moment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from lakestorm.errors import SettingsError
+from lakestorm.record.histograms import Encoder, interval_line, log_header
+from lakestorm.record.manifest import Run, run_to_json, write_text
+from lakestorm.record.timeline import Timeline, timeline_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from typing import TextIO
+
+    import numpy as np
+    import numpy.typing as npt
+
+RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.+")
+
+
+def create_folder(results: Path, name: str, keep: int) -> Path:
+    """Make `results/<name>/` (with -2, -3 … if it exists), point `latest` to it, delete all but `keep` newest.
+
+    Raises SettingsError if the folder cannot be written.
+    """
+    try:
+        folder = make_unique(results, name)
+        (folder / "histograms").mkdir()
+        point_latest(results, folder)
+    except OSError as error:
+        reason = f'RESULTS_DIR is "{results}": {error.strerror}. A folder that can be written is wanted.'
+        raise SettingsError([reason]) from error
+    prune(results, keep)
+    return folder
+
+
+def make_unique(results: Path, name: str) -> Path:
+    """A new folder with this name or the next free number behind it."""
+    for number in range(1, 10_000):
+        folder = results / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise SettingsError([f'RESULTS_DIR is "{results}": it holds 9,999 runs of this very second.'])
+
+
+def point_latest(results: Path, folder: Path) -> None:
+    """Replace the link `results/latest` at once."""
+    new = results / f".latest-{folder.name}"
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder.name)
+    new.replace(results / "latest")
+
+
+def prune(results: Path, keep: int) -> None:
+    """Delete the oldest run folders beyond `keep`; 0 keeps all. Nothing but run folders is ever touched."""
+    runs = sorted(p for p in results.iterdir() if RUN_FOLDER.fullmatch(p.name) and p.is_dir() and not p.is_symlink())
+    for folder in runs[: max(0, len(runs) - keep)] if keep else []:
+        shutil.rmtree(folder)
+
+
+class ResultsWriter:
+    """Appends to the files of one folder while the run goes on.
+
+    Args:
+        folder: an existing results folder.
+        started_at: seconds since 1970 of the run's second 0.
+    """
+
+    def __init__(self, folder: Path, started_at: float) -> None:
+        self.folder = folder
+        self._started_at = started_at
+        self._encoder = Encoder()
+        self._logs: dict[str, TextIO] = {}
+        self._seconds = 0
+
+    def write_run(self, run: Run) -> None:
+        """Replace run.json."""
+        write_text(self.folder / "run.json", run_to_json(run))
+
+    def log_second(self, name: str, kind: str, second: int, durations_s: npt.NDArray[np.float64]) -> None:
+        """Append one second of durations to `histograms/<type>.<name>.<kind>.hlog`."""
+        log = self._log(f"{name.replace(' ', '.', 1)}.{kind}")
+        log.write(interval_line(self._encoder, float(second), 1.0, durations_s))
+
+    def append_seconds(self, timelines: Mapping[str, Timeline], before: int) -> None:
+        """Append the seconds that have passed to timeline.csv; `finish` writes them again with late changes."""
+        with (self.folder / "timeline.csv").open("a", encoding="utf-8") as out:
+            out.write(timeline_csv(timelines, self._seconds, before))
+        self._seconds = before
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system, so that a kill loses nothing of it."""
+        for log in self._logs.values():
+            log.flush()
+
+    def finish(self, timelines: Mapping[str, Timeline], errors: Iterable[tuple[int, str, str, int]]) -> None:
+        """Write timeline.csv and errors.csv whole and close the logs."""
+        write_text(self.folder / "timeline.csv", timeline_csv(timelines))
+        lines = [f"{second},{name},{code},{count}\n" for second, name, code, count in sorted(errors)]
+        write_text(self.folder / "errors.csv", "".join(["second,name,code,count\n", *lines]))
+        for log in self._logs.values():
+            log.close()
+
+    def _log(self, stem: str) -> TextIO:
+        if stem not in self._logs:
+            log = (self.folder / "histograms" / f"{stem}.hlog").open("w", encoding="utf-8")
+            log.write(log_header(self._started_at))
+            self._logs[stem] = log
+        return self._logs[stem]
