@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import psycopg2.extensions
@@ -59,21 +59,20 @@ def connect(settings: PostgresSettings, *, application_name: str, autocommit: bo
 
 def open_backend(settings: PostgresSettings, application_name: str) -> Backend:
     """Open one connection; raises the driver's own error."""
-    certificate = {"sslrootcert": settings.sslrootcert} if settings.sslrootcert else {}
-    return psycopg2.connect(
-        None,
-        connection_factory=Backend,
-        host=settings.host,
-        port=settings.port,
-        user=settings.user,
-        password=settings.password.get_secret_value(),
-        dbname=settings.db,
-        sslmode=settings.sslmode,
-        connect_timeout=settings.connect_timeout_s,
-        application_name=application_name,
-        options=f"-c statement_timeout={settings.statement_timeout_ms}",
-        **certificate,
-    )
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "user": settings.user,
+        "password": settings.password.get_secret_value(),
+        "dbname": settings.db,
+        "sslmode": settings.sslmode,
+        "connect_timeout": settings.connect_timeout_s,
+        "application_name": application_name,
+        "options": f"-c statement_timeout={settings.statement_timeout_ms}",
+    }
+    if settings.sslrootcert:
+        options["sslrootcert"] = settings.sslrootcert
+    return psycopg2.connect(None, connection_factory=Backend, **options)
 
 
 def sqlstate_of(error: psycopg2.Error) -> str:

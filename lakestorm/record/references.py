@@ -41,10 +41,11 @@ class AcknowledgedLines:
         """The database acknowledged that this line was cancelled."""
         self._set(2 * number + CANCELLED)
 
-    def close(self) -> None:
-        """Write what is in memory to the disk."""
+    def close(self, lines: int) -> None:
+        """Write what is in memory to the disk, and cut the file to as many lines as were numbered."""
         self._bits.flush()
         self._bits.close()
+        self._file.truncate(HEADER_BYTES + (2 * lines + 7) // 8)
         self._file.close()
 
     def _set(self, bit: int) -> None:

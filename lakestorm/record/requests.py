@@ -1,7 +1,8 @@
 """What became of every request of one name: rows in, counters, distributions and seconds out.
 
 A request costs its user one `array.extend`; everything else happens once a second, in steps between which the
-caller can let others run. Times in rows are seconds since the run's start; NaN where a thing never happened.
+caller can let others run. Times are put into rows as the clock gives them and become seconds since the run's start when
+rows are taken out; NaN where a thing never happened.
 """
 
 from __future__ import annotations
@@ -114,31 +115,35 @@ class RequestRecord:
         self.total = Span()
         self.measured = Span() if warmup_s else self.total
         self.error_seconds: collections.Counter[tuple[int, str]] = collections.Counter()
+        self.origin_s = 0.0
+        """The clock's reading at the run's start."""
         self._warmup_s = warmup_s
         self._late_after_s = late_after_s or math.inf
         self._closed_loop = closed_loop
         self._refusals = refusals
         self._offers = offers
 
-    def count_error(self, code: str, intended_s: float, ended_s: float) -> None:
-        """Count a failed request under its code; its row is added by the caller like any other."""
-        for span in self._spans_of(intended_s):
+    def count_error(self, code: str, intended: float, ended: float) -> None:
+        """Count a failed request (by the clock's readings) under its code; its row is added like any other."""
+        for span in self._spans_of(intended):
             span.errors[code] += 1
-        self.error_seconds[int(ended_s), code] += 1
+        self.error_seconds[int(ended - self.origin_s), code] += 1
 
-    def count_retry(self, code: str, intended_s: float) -> None:
-        """Count a repeated try under the code that made it necessary."""
-        for span in self._spans_of(intended_s):
+    def count_retry(self, code: str, intended: float) -> None:
+        """Count a repeated try of a request under the code that made it necessary."""
+        for span in self._spans_of(intended):
             span.retries[code] += 1
 
     def take(self, before_s: float = math.inf) -> Rows:
-        """Remove and return the rows that ended before a moment, shape (n, 7)."""
+        """Remove and return the rows that ended before a moment, shape (n, 7), in seconds since the run's start."""
         rows = np.frombuffer(self.rows, dtype=np.float64).reshape(-1, WIDTH)
         self.rows = array.array("d")
-        late = rows[:, Column.ENDED] >= before_s
-        if late.any():
-            self.rows.frombytes(rows[late].tobytes())
-        return rows[~late]
+        later = rows[:, Column.ENDED] >= before_s + self.origin_s
+        if later.any():
+            self.rows.frombytes(rows[later].tobytes())
+        rows = rows[~later]
+        rows[:, : Column.OUTCOME] -= self.origin_s
+        return rows
 
     def absorb(self, rows: Rows) -> Iterator[tuple[RequestRecord, int, dict[str, Rows]]]:
         """Count rows; yields (record, second, {kind: durations in seconds}) for each second that they ended in."""
@@ -164,9 +169,9 @@ class RequestRecord:
         )
         return RequestSpans(total=total, measured=measured)
 
-    def _spans_of(self, intended_s: float) -> tuple[Span, ...]:
+    def _spans_of(self, intended: float) -> tuple[Span, ...]:
         both = (self.total, self.measured) if self.measured is not self.total else (self.total,)
-        return both if intended_s >= self._warmup_s else (self.total,)
+        return both if intended - self.origin_s >= self._warmup_s else (self.total,)
 
     def _parts(self, rows: Rows) -> list[tuple[Span, Rows]]:
         if self.measured is self.total:

@@ -70,15 +70,18 @@ class ResultsWriter:
 
     Args:
         folder: an existing results folder.
-        started_at: seconds since 1970 of the run's second 0.
     """
 
-    def __init__(self, folder: Path, started_at: float) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._started_at = started_at
+        self._started_at = 0.0
         self._encoder = Encoder()
         self._logs: dict[str, TextIO] = {}
         self._seconds = 0
+
+    def start(self, started_at: float) -> None:
+        """Second 0 is at `started_at`, in seconds since 1970."""
+        self._started_at = started_at
 
     def write_run(self, run: Run) -> None:
         """Replace run.json."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,10 +43,10 @@ class Timeline:
         found = np.quantile(durations_s, ranks, method="inverted_cdf") * 1e3
         self.percentiles[second] = [round(float(value), 6) for value in found]
 
-    def rows(self, name: str, first: int = 0, last: int | None = None) -> Iterator[list[object]]:
+    def rows(self, name: str, first: int = 0, last: int | None = None) -> Iterator[list[Any]]:
         """Rows of timeline.csv for seconds first ≤ second < last; a second without answers has no percentiles."""
         for second in range(first, self.seconds if last is None else min(last, self.seconds)):
-            percentiles: list[object] = list(self.percentiles.get(second, [""] * len(PERCENTILES)))
+            percentiles: list[Any] = list(self.percentiles.get(second, [""] * len(PERCENTILES)))
             yield [second, name, *self.counts[second].tolist(), *percentiles]
 
     def _reach(self, seconds: int) -> None:

@@ -1,0 +1,209 @@
+"""One run while it goes on: its folder, its record, its parts, and in the end its verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import secrets
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import gevent
+import psutil
+
+from lakestorm.load.part import RunContext, RunPart, Scenario
+from lakestorm.load.self_watch import SelfWatch
+from lakestorm.model.orders import RunKey
+from lakestorm.record.manifest import FORMAT, Run, ShapeSummary
+from lakestorm.record.recorder import Recorder
+from lakestorm.record.results import ResultsWriter, create_folder
+from lakestorm.verdict.selfcheck import generator_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locust.env import Environment
+
+    from lakestorm.settings import Settings
+
+PACKAGES = ("lakestorm", "locust", "gevent", "psycopg2-binary")
+P = TypeVar("P", bound=RunPart)
+
+
+class LiveRun:
+    """Everything that one run needs from its first moment to its results.
+
+    Args:
+        environment: Locust's.
+        settings: as loaded at the edge.
+        scenarios: what runs.
+        versions: of the services under load.
+    """
+
+    def __init__(
+        self, environment: Environment, settings: Settings, scenarios: Sequence[Scenario], versions: dict[str, str]
+    ) -> None:
+        self.environment = environment
+        self.settings = settings
+        self.doors_open_s = doors_open_s(environment, settings)
+        self.users_peak = 0
+        self.stopped_by = ""
+        self._versions = versions
+        self._names = [scenario.name for scenario in scenarios]
+        self._ordinals = 0
+        self._greenlets: list[gevent.Greenlet] = []
+        self._watch = SelfWatch()
+        self._ended_at: float | None = None
+        self.started_at = time.time()
+        self.key = RunKey.new(int(self.started_at * 1e3), secrets.randbits(16))
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.started_at))
+        run = settings.run
+        self.folder = create_folder(run.results_dir, f"{stamp}-{'+'.join(self._names)}", run.results_keep)
+        self.origin = time.perf_counter()
+        self._writer = ResultsWriter(self.folder)
+        self.recorder = Recorder(self._writer, warmup_s=run.warmup_s)
+        self._parts = [scenario.begin(self._context()) for scenario in scenarios]
+
+    def start(self) -> None:
+        """Start the clock: second 0 is now."""
+        self.origin = time.perf_counter()
+        self.started_at = time.time()
+        self._writer.start(self.started_at)
+        self.recorder.start(self.origin)
+        self._writer.write_run(self.summary(complete=False, ledger={}))
+        self._greenlets = [gevent.spawn(self._rotate_for_ever)]
+        self._watch.start()
+        for part in self._parts:
+            part.start()
+
+    def stop(self) -> Run:
+        """The last user has stopped: drain, write everything, audit; the run without thresholds and verdict."""
+        self._ended_at = time.time()
+        self._watch.stop()
+        gevent.killall(self._greenlets)
+        for part in self._parts:
+            part.stop()
+        for _ in self.recorder.finish():
+            gevent.sleep(0)
+        self._writer.write_run(self.summary(complete=False, ledger={}))
+        ledger: dict[str, Any] = {}
+        for part in self._parts:
+            ledger |= part.audit()
+        return self.summary(complete=True, ledger=ledger)
+
+    def write(self, run: Run) -> None:
+        """Replace run.json."""
+        self._writer.write_run(run)
+
+    def next_ordinal(self) -> int:
+        """A number for one more user; never given twice in a run."""
+        self._ordinals += 1
+        return self._ordinals
+
+    def part(self, kind: type[P]) -> P:
+        """The part of this kind; raises LookupError if the run has none."""
+        return next(part for part in self._parts if isinstance(part, kind))
+
+    def elapsed_s(self) -> float:
+        """Seconds since the run's start."""
+        return time.perf_counter() - self.origin
+
+    def summary(self, *, complete: bool, ledger: dict[str, Any]) -> Run:
+        """The run as it is known now; its verdict is for others to give."""
+        requests = self.recorder.spans()
+        return Run(
+            format=FORMAT,
+            run_id=self.key.hex,
+            complete=complete,
+            started_at=self.started_at,
+            ended_at=self._ended_at,
+            doors_open_s=self.doors_open_s,
+            warmup_s=self.settings.run.warmup_s,
+            scenarios=self._names,
+            shape=shape_summary(self.environment),
+            users_peak=self.users_peak,
+            stopped_by=self.stopped_by,
+            command=command_line(),
+            settings=self.settings.public(),
+            environment=machine() | {"services": self._versions},
+            requests=requests,
+            probes={},
+            ledger=ledger,
+            thresholds=[],
+            instrument=self._instrument(requests),
+            verdict="unknown",
+            reasons=["The run has not come to its end."],
+        )
+
+    def _instrument(self, requests: dict[str, Any]) -> dict[str, Any]:
+        readings = self._watch.readings()
+        if readings["loop_lag_ms"]:
+            readings["loop_lag_ms"] = dataclasses.asdict(readings["loop_lag_ms"])
+        return readings | {"invalid": generator_faults(requests)}
+
+    def _context(self) -> RunContext:
+        return RunContext(
+            environment=self.environment,
+            settings=self.settings,
+            recorder=self.recorder,
+            key=self.key,
+            folder=self.folder,
+            doors_open_s=self.doors_open_s,
+            clock_origin=lambda: self.origin,
+        )
+
+    def _rotate_for_ever(self) -> None:
+        """Close each second soon after its end, in steps that let others run."""
+        while True:
+            now_s = self.elapsed_s()
+            gevent.sleep(1.0 - now_s % 1.0 + 0.005)
+            runner = self.environment.runner
+            self.users_peak = max(self.users_peak, runner.user_count if runner else 0)
+            for _ in self.recorder.rotate(self.elapsed_s()):
+                gevent.sleep(0)
+
+
+def doors_open_s(environment: Environment, settings: Settings) -> float:
+    """When the doors open, in seconds: as set, else as the shape says, else at once."""
+    if settings.flashsale.opens_after_s is not None:
+        return settings.flashsale.opens_after_s
+    shape = environment.shape_class
+    return float(getattr(shape, "doors_open_s", lambda: None)() or 0.0)
+
+
+def shape_summary(environment: Environment) -> ShapeSummary | None:
+    """The shape and how many users it wants, at 200 moments."""
+    shape = environment.shape_class
+    if shape is None or not hasattr(shape, "users_at"):
+        return None
+    duration_s = shape.duration_s()
+    moments = [duration_s * i / 200 for i in range(200)]
+    return ShapeSummary(
+        name=type(shape).__name__,
+        peak_users=shape.peak(),
+        run_time_s=duration_s,
+        doors_open_s=shape.doors_open_s(),
+        users=[(round(at, 3), shape.users_at(at)) for at in moments],
+    )
+
+
+def command_line() -> str:
+    """The command that was run, as it would be typed."""
+    return shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])  # noqa: PTH119 - a name, not a file
+
+
+def machine() -> dict[str, Any]:
+    """Where the load was made: cores, memory, system, Python, packages."""
+    return {
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "workers": 0,
+    }

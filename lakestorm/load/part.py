@@ -1,0 +1,58 @@
+"""What a scenario brings to a run: its checks, its requests, its books."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from locust.env import Environment
+
+    from lakestorm.model.orders import RunKey
+    from lakestorm.record.recorder import Recorder
+    from lakestorm.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What a part of a run is given when it begins."""
+
+    environment: Environment
+    settings: Settings
+    recorder: Recorder
+    key: RunKey
+    folder: Path
+    doors_open_s: float
+    clock_origin: Callable[[], float]
+    """The clock's reading at second 0, once the run has started."""
+
+
+class RunPart(Protocol):
+    """A scenario while a run goes on."""
+
+    def start(self) -> None:
+        """The clock runs: whatever goes on beside the users begins."""
+
+    def stop(self) -> None:
+        """The last user has stopped: settle what is in doubt, write what the audit needs, let go of everything."""
+
+    def audit(self) -> dict[str, Any]:
+        """The ledger's numbers, once the record is complete."""
+
+
+class Scenario(Protocol):
+    """A scenario before and between runs."""
+
+    name: str
+
+    def vocabulary(self) -> Mapping[str, frozenset[str]]:
+        """Request names that thresholds may mention, with metrics beyond a request's own (usually none)."""
+
+    def check(self, settings: Settings) -> dict[str, str]:
+        """Refuse before any load what cannot work; returns versions of the services. Raises LakestormError."""
+
+    def begin(self, context: RunContext) -> RunPart:
+        """Prepare a run: connections, stock, a snapshot of the books. Raises LakestormError."""

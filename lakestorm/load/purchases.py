@@ -1,0 +1,268 @@
+"""The flash sale's part of a run: pool, catalogue, stock, restocks, doubtful orders, books."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import psycogreen.gevent
+import psycopg2
+
+from lakestorm.clients.audit import take_baseline
+from lakestorm.clients.lookup import identify
+from lakestorm.clients.pool import Pool
+from lakestorm.clients.postgres import connect, open_backend, sqlstate_of
+from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restock, set_stock
+from lakestorm.errors import LakestormError, PlatformError, SettingsError
+from lakestorm.load.measuring import Meter
+from lakestorm.load.settling import settle
+from lakestorm.load.transactions import Doubt, Transactions
+from lakestorm.model.demand import Demand
+from lakestorm.model.orders import LINES_MAX, RESTOCK_PROCESS
+from lakestorm.model.shopping import Action, Sale
+from lakestorm.record.manifest import write_text
+from lakestorm.record.references import AcknowledgedLines
+from lakestorm.record.requests import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lakestorm.clients.postgres import Backend
+    from lakestorm.clients.purchases import Line
+    from lakestorm.load.part import RunContext
+    from lakestorm.settings import Settings
+
+NAMES = {Action.BUY: "PG order.buy", Action.VIEW: "PG item.view", Action.CANCEL: "PG order.cancel"}
+SOLD_OUT = "PG order.sold_out"
+RESTOCK = "PG item.restock"
+SETTLE_S = 30.0
+"""How long the drain waits for server processes that may still carry out what was sent."""
+RETURNABLE = 10_000
+"""Lines kept for cancelling; the oldest make room."""
+OVERLAP_S = 0.1
+
+
+class FlashSale:
+    """Purchases on finite stock."""
+
+    name = "flashsale"
+
+    def vocabulary(self) -> Mapping[str, frozenset[str]]:
+        """The five request names; no metrics of their own."""
+        return {name: frozenset() for name in (*NAMES.values(), SOLD_OUT, RESTOCK)}
+
+    def check(self, settings: Settings) -> dict[str, str]:
+        """The database answers, has our tables with rows in them, takes our connections, and greenlets overlap."""
+        psycogreen.gevent.patch_psycopg()
+        backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
+        version = backend.get_parameter_status("server_version") or "unknown"
+        check_tables(backend)
+        check_connections(backend, settings)
+        backend.close()
+        check_overlap(settings)
+        return {"postgresql": version}
+
+    def begin(self, context: RunContext) -> PurchaseRun:
+        """Open the pool, set the stock, photograph the books."""
+        return PurchaseRun(context)
+
+
+class PurchaseRun:
+    """See RunPart. Shared by all shoppers of the process."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._application = f"lakestorm {context.key.hex} 0"
+        self._pool = Pool(self._open, context.settings.postgres.pool_size)
+        self._pool.fill()
+        self._doubts: list[Doubt] = []
+        self._numbers = 0
+        self._restocks: gevent.Greenlet | None = None
+        self.prefix = context.key.prefix(0)
+        self.returnable: collections.deque[Line] = collections.deque(maxlen=RETURNABLE)
+        self.acknowledged = AcknowledgedLines(context.folder / "orders.bin", context.key.hex, 0)
+        self.transactions = Transactions(
+            self._pool,
+            self._doubt,
+            max_tries=self._settings.purchase.max_tries,
+            skip_after_s=self._settings.purchase.skip_after_ms / 1e3,
+        )
+        self.meters = self._make_meters()
+        self._photograph()
+
+    def start(self) -> None:
+        """Begin to restock, if asked to."""
+        if self._settings.flashsale.restock_every_s:
+            self._restocks = gevent.spawn(self._restock_for_ever)
+
+    def stop(self) -> None:
+        """Settle doubtful orders, write them down, close everything."""
+        if self._restocks:
+            self._restocks.kill()
+        self._pool.close()
+        unsettled = settle(self._doubts, self._open, self.prefix.reference, SETTLE_S)
+        doubts = [[n, d.intent.cancels, d in unsettled] for d in self._doubts for n in d.intent.lines]
+        write_text(self._context.folder / "in_doubt.json", json.dumps(doubts))
+        self.acknowledged.close(self._numbers)
+
+    def audit(self) -> dict[str, Any]:
+        """Count the books in a process of its own: reading millions of rows would stop this one's event loop."""
+        command = [sys.executable, "-m", "lakestorm.cli", "audit", str(self._context.folder), "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        path = self._context.folder / "ledger.json"
+        if not path.exists():
+            reason = " ".join(done.stderr.split()) or f"the audit ended with {done.returncode}"
+            return {"state": "unknown", "reasons": [f"The books could not be audited: {reason}"]}
+        ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return ledger
+
+    def next_number(self) -> int:
+        """The first of the line numbers for one order."""
+        number = self._numbers
+        self._numbers += LINES_MAX if self.sale.basket else 1
+        return number
+
+    def ordered(self, items: Sequence[int], rng: random.Random) -> Sequence[int]:
+        """Items in the order in which a basket locks them: ascending, or any, so that deadlocks can be seen."""
+        if self._settings.purchase.lock_order == "sorted":
+            return sorted(items)
+        return rng.sample(items, len(items))
+
+    def bought(self, lines: Sequence[Line]) -> None:
+        """The database acknowledged these lines."""
+        for line in lines:
+            self.acknowledged.bought(line.number)
+        self.returnable.append(lines[0])
+
+    def _open(self) -> Backend:
+        backend = open_backend(self._settings.postgres, self._application)
+        prepare(backend)
+        backend.identity = identify(backend)
+        return backend
+
+    def _doubt(self, doubt: Doubt) -> None:
+        self._doubts.append(doubt)
+
+    def _make_meters(self) -> dict[Action, Meter]:
+        purchase = self._settings.purchase
+        recorder, environment = self._context.recorder, self._context.environment
+        late_after_s, closed = purchase.late_after_ms / 1e3, purchase.gen_every_ms == 0
+        recorder.add(SOLD_OUT, late_after_s=late_after_s, closed_loop=closed, offers=False)
+        meters = {}
+        for action, name in NAMES.items():
+            refusals = SOLD_OUT if action is Action.BUY else None
+            record = recorder.add(name, late_after_s=late_after_s, closed_loop=closed, refusals=refusals)
+            meters[action] = Meter(record, environment, refusals)
+        self._restock_meter = Meter(recorder.add(RESTOCK), environment)
+        return meters
+
+    def _photograph(self) -> None:
+        """Set the stock and write down the books as they are before the first request."""
+        backend = self._open()
+        flashsale, purchase = self._settings.flashsale, self._settings.purchase
+        if flashsale.stock is not None:
+            set_stock(backend, flashsale.stock)
+        baseline = take_baseline(backend, self._context.key)
+        self.stock = dict(baseline.stock)
+        users = ids_of(backend, "users")
+        backend.close()
+        write_text(self._context.folder / "baseline.json", baseline.to_json())
+        items = list(self.stock)
+        random.Random(f"{self._settings.run.random_seed} popularity").shuffle(items)
+        self.sale = Sale(
+            demand=Demand.of(
+                items,
+                hot_items=purchase.hot_items,
+                hot_share=purchase.hot_share,
+                hot_moves_every_s=purchase.hot_moves_every_s,
+                zipf=purchase.zipf,
+            ),
+            user_ids=users,
+            mix=purchase.mix,
+            doors_open_s=self._context.doors_open_s,
+            basket=purchase.mode == "transaction",
+        )
+
+    def _restock_for_ever(self) -> None:
+        prefix = self._context.key.prefix(RESTOCK_PROCESS)
+        number = 0
+        every_s = self._settings.flashsale.restock_every_s
+        due = self._context.clock_origin() + every_s
+        while True:
+            gevent.sleep(max(0.0, due - time.perf_counter()))
+            hot = self.sale.demand.hot_at(due - self._context.clock_origin())
+            stock = [(item, self.stock[item]) for item in hot if self.stock[item]]
+            self._restock_once(due, stock, [prefix.reference(number + i) for i in range(len(stock))])
+            number += len(stock)
+            due += every_s
+
+    def _restock_once(self, due: float, stock: Sequence[tuple[int, int]], references: Sequence[str]) -> None:
+        """One restock; what it wrote is read from the database by the audit, so a lost answer loses nothing."""
+        started = time.perf_counter()
+        try:
+            backend = self._pool.take()
+        except psycopg2.Error as error:
+            now = time.perf_counter()
+            self._restock_meter.failed(sqlstate_of(error), due, due, now, now, now, 0)
+            return
+        free = backend.free_at
+        try:
+            restock(backend.cursor_, stock, references)
+        except psycopg2.Error as error:
+            self._restock_meter.failed(sqlstate_of(error), due, due, free, started, time.perf_counter(), 0)
+        else:
+            ended = time.perf_counter()
+            self._restock_meter.answered(due, due, free, started, ended, Outcome.COMPLETED, 0)
+        finally:
+            self._pool.give(backend)
+
+
+def check_tables(backend: Backend) -> None:
+    """Refuse a database that lacks our tables, or has nothing to sell or nobody to sell to."""
+    missing = missing_columns(backend)
+    if missing:
+        raise PlatformError(
+            f"The database lacks {', '.join(missing)}. `python -m seed schema` makes the tables;"
+            " `python -m seed schema --alter` adds columns to tables that are there."
+        )
+    empty = [table for table in ("users", "items") if not ids_of(backend, table, most=1)]
+    if empty:
+        raise PlatformError(f"Nothing stands in {' and '.join(empty)}. Run `python -m seed` first.")
+
+
+def check_connections(backend: Backend, settings: Settings) -> None:
+    """Refuse a pool that the server has no room for."""
+    with backend.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+            " - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+        )
+        (room,) = cursor.fetchone() or (0,)
+    size = settings.postgres.pool_size
+    if size > room:
+        raise SettingsError(
+            [f'POSTGRES_POOL_SIZE is "{size}": the server has room for {room} more connections (max_connections).']
+        )
+
+
+def check_overlap(settings: Settings) -> None:
+    """Prove that two greenlets' queries run at the same time; else every user would wait for every other."""
+
+    def nap() -> None:
+        backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
+        with backend.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", (OVERLAP_S,))
+            ends.append(time.perf_counter())
+        backend.close()
+
+    ends: list[float] = []
+    gevent.joinall([gevent.spawn(nap), gevent.spawn(nap)], raise_error=True)
+    if max(ends) - min(ends) > OVERLAP_S * 0.9:
+        raise LakestormError("Queries of two greenlets do not overlap: psycopg2 is not patched for gevent.")

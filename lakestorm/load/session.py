@@ -1,0 +1,162 @@
+"""A run's life inside Locust: from the locustfile's last line to the exit code.
+
+A locustfile ends with `install(Scenario())`. Several locustfiles in one run share one session. Listeners here turn
+errors of ours into their sentences and exit codes; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from locust import events
+from locust.runners import STATE_STOPPED, LocalRunner
+
+from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
+from lakestorm.load.live_run import LiveRun
+from lakestorm.load.locust_stats import keep_three_digits
+from lakestorm.load.verdicts import Judge
+from lakestorm.report.terminal import print_summary
+from lakestorm.settings import Settings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from locust.env import Environment
+
+    from lakestorm.load.part import Scenario
+    from lakestorm.record.manifest import Run
+
+DEFAULT_STOP_TIMEOUT_S = 10
+
+
+class Session:
+    """All runs of one Locust process, one after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.scenarios: list[Scenario] = []
+        self.live: LiveRun | None = None
+        self._judge: Judge | None = None
+        self._versions: dict[str, str] = {}
+        self._finished: list[tuple[Run, LiveRun]] = []
+        self._broke = False
+
+    def listen(self) -> None:
+        """Hook into Locust."""
+        events.init_command_line_parser.add_listener(self.set_defaults)
+        events.init.add_listener(self.check)
+        events.test_start.add_listener(self.start)
+        events.test_stop.add_listener(self.stop)
+        events.user_error.add_listener(self.note_bug)
+        events.quitting.add_listener(self.quit)
+        events.quit.add_listener(self.tell)
+
+    def set_defaults(self, parser: ArgumentParser, **_: Any) -> None:
+        """Users may finish what they began; the page listens on loopback."""
+        parser.set_defaults(stop_timeout=DEFAULT_STOP_TIMEOUT_S, web_host=self.settings.web.bind)
+
+    def check(self, environment: Environment, **_: Any) -> None:
+        """Before any load: settings, services, tables, thresholds. Ends Locust with exit code 5 if they are wrong."""
+        exit_if_refused(lambda: self._check(environment))
+
+    def start(self, environment: Environment, **_: Any) -> None:
+        """A run begins."""
+        exit_if_refused(lambda: self._start(environment))
+
+    def stop(self, environment: Environment, **_: Any) -> None:
+        """A run's last user has stopped."""
+        live, self.live = self.live, None
+        if live is None or self._judge is None:
+            return
+        live.stopped_by = live.stopped_by or reason_of(environment)
+        run = self._judge.final(live.stop(), broke=self._broke)
+        live.write(run)
+        self._judge.report(run, live.folder)
+        self._finished.append((run, live))
+        environment.process_exit_code = self._judge.exit_code(run, broke=self._broke)
+        if environment.web_ui:
+            print_summary(run, live.folder)
+
+    def note_bug(self, **_: Any) -> None:
+        """A user raised what it should not: the suite itself broke."""
+        self._broke = True
+
+    def quit(self, environment: Environment, **_: Any) -> None:
+        """Locust is about to give its exit code; a run that a signal ended is ended properly first."""
+        runner = environment.runner
+        if self.live is not None and runner is not None and runner.state != STATE_STOPPED:
+            self.live.stopped_by = "signal"
+            runner.stop()
+
+    def tell(self, **_: Any) -> None:
+        """The last words of a headless run, below Locust's own tables."""
+        if self._finished:
+            run, live = self._finished[-1]
+            print_summary(run, live.folder)
+
+    def _check(self, environment: Environment) -> int:
+        if not isinstance(environment.runner, LocalRunner):
+            raise UsageError(
+                "Runs across workers are not supported yet: results of workers would be missing from the record."
+                " Run one process (no --master, --worker or --processes)."
+            )
+        keep_three_digits()
+        for scenario in self.scenarios:
+            self._versions |= scenario.check(self.settings)
+        self._judge = Judge(self.settings, self.scenarios)
+        environment.lakestorm = self
+        return ExitCode.PASSED
+
+    def _start(self, environment: Environment) -> int:
+        self._broke = False
+        self.live = LiveRun(environment, self.settings, self.scenarios, self._versions)
+        if environment.shape_class is not None:
+            environment.shape_class.reset_time()
+        self.live.start()
+        return ExitCode.PASSED
+
+
+_session: Session | None = None
+"""Global state: one Locust process has one session, whichever locustfiles it loads."""
+
+
+def install(scenario: Scenario) -> None:
+    """Let Locust run a scenario; the last line of a locustfile. Wrong settings end the process with exit code 5."""
+    global _session  # noqa: PLW0603 - see above
+    if _session is None:
+        _session = Session(settings_or_exit())
+        _session.listen()
+    _session.scenarios.append(scenario)
+
+
+def settings_or_exit() -> Settings:
+    """The settings; wrong ones end the process with all their mistakes and exit code 5."""
+    try:
+        return Settings.load()
+    except LakestormError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def exit_if_refused(work: Any) -> None:
+    """Run a listener; an error of ours ends Locust with its sentences and exit code, no traceback."""
+    code = exit_on_error(work)
+    if code:
+        sys.exit(code)
+
+
+def live_run(environment: Environment) -> LiveRun:
+    """The run that users of this environment belong to."""
+    live: LiveRun | None = environment.lakestorm.live
+    if live is None:
+        raise LookupError("no run is going on")
+    return live
+
+
+def reason_of(environment: Environment) -> str:
+    """Why the load ended, where nobody said so."""
+    if environment.shape_class is not None:
+        return "shape"
+    options = environment.parsed_options
+    return "run time" if options and options.run_time else "user"

@@ -1,0 +1,99 @@
+"""Locust Users that keep a schedule: what is intended is fixed beforehand, whatever the system answers."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust import User, constant
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from lakestorm.load.session import live_run
+from lakestorm.model.arrivals import ARRIVALS
+from lakestorm.record.requests import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakestorm.load.measuring import Meter
+
+
+class ScheduledUser(User):
+    """A user whose tasks take their requests from `requests()`.
+
+    A concrete scenario gives `period_s`, `arrivals` and `decide`. A request that is intended while an earlier one
+    is outstanding waits for it, and the wait is measured; what was intended before the user was told to stop and
+    never got its turn is counted as cancelled.
+    """
+
+    abstract = True
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """Join the run: an ordinal, a stream of randomness of one's own."""
+        self.run_ = live_run(self.environment)
+        self.ordinal = self.run_.next_ordinal()
+        self.rng = random.Random(f"{self.run_.settings.run.random_seed} schedule {self.ordinal}")
+        self.previous_end = time.perf_counter()
+        self.stop_at = math.inf
+        self._pending: float | None = None
+        self._schedule: Iterator[float] | None = None
+        if self.period_s:
+            self._schedule = ARRIVALS[self.arrivals](self.previous_end, self.period_s, self.rng)
+
+    @property
+    def period_s(self) -> float:
+        """Seconds from one intended request to the next; 0 for the closed loop."""
+        raise NotImplementedError
+
+    @property
+    def arrivals(self) -> str:
+        """A key of model.arrivals.ARRIVALS."""
+        raise NotImplementedError
+
+    def decide(self, intended: float) -> tuple[Meter, Any]:
+        """What the request intended at a moment (a reading of the clock) is, and the meter that counts it."""
+        raise NotImplementedError
+
+    def requests(self) -> Iterator[tuple[float, Any]]:
+        """(intended, what) of one request after the other, each when its time has come, until told to stop."""
+        while True:
+            intended = self._pending = next(self._schedule) if self._schedule else time.perf_counter()
+            if intended > self.stop_at:
+                raise StopUser
+            if (early := intended - time.perf_counter()) > 0:
+                self._sleep(early)
+            self._pending = None
+            yield intended, self.decide(intended)[1]
+            if self._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            if not self._schedule:
+                gevent.sleep(0)
+
+    def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's signature
+        """Note the moment: what is intended later was never offered."""
+        self.stop_at = min(self.stop_at, time.perf_counter())
+        return bool(super().stop(force))
+
+    def on_stop(self) -> None:
+        """Count what was intended and never got its turn."""
+        now = time.perf_counter()
+        self.stop_at = min(self.stop_at, now)
+        while self._schedule:
+            intended = self._pending if self._pending is not None else next(self._schedule)
+            self._pending = None
+            if intended > self.stop_at:
+                break
+            self.decide(intended)[0].not_sent(Outcome.CANCELLED, intended, now)
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep such that Locust may end it at once."""
+        self._state = LOCUST_STATE_WAITING
+        gevent.sleep(seconds)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_RUNNING

@@ -1,0 +1,87 @@
+"""The record of a run in one process: request names, their rows, and the files these become."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lakestorm.record.requests import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakestorm.record.manifest import RequestSpans
+    from lakestorm.record.results import ResultsWriter
+    from lakestorm.record.timeline import Timeline
+
+PROVISIONAL_S = 2
+"""A second is appended to timeline.csv once it is this old; what changes later is written at the end."""
+
+
+class Recorder:
+    """All request records of a run.
+
+    Args:
+        writer: of the run's results folder.
+        warmup_s: see RequestRecord.
+    """
+
+    def __init__(self, writer: ResultsWriter, *, warmup_s: float) -> None:
+        self.records: dict[str, RequestRecord] = {}
+        self._writer = writer
+        self._warmup_s = warmup_s
+
+    def add(
+        self,
+        name: str,
+        *,
+        late_after_s: float = 0.0,
+        closed_loop: bool = False,
+        offers: bool = True,
+        refusals: str | None = None,
+    ) -> RequestRecord:
+        """A record for one more name; `refusals` is the name under which its refusals' latencies are shown."""
+        self.records[name] = RequestRecord(
+            name,
+            warmup_s=self._warmup_s,
+            late_after_s=late_after_s,
+            closed_loop=closed_loop,
+            offers=offers,
+            refusals=self.records[refusals] if refusals else None,
+        )
+        return self.records[name]
+
+    def start(self, origin_s: float) -> None:
+        """The run starts: `origin_s` is the clock's reading at second 0."""
+        for record in self.records.values():
+            record.origin_s = origin_s
+
+    def rotate(self, now_s: float) -> Iterator[None]:
+        """Count and write all seconds that are over; yields between steps of at most a millisecond or two."""
+        yield from self._absorb(math.floor(now_s))
+        self._writer.append_seconds(self._timelines(), max(0, math.floor(now_s) - PROVISIONAL_S))
+
+    def finish(self) -> Iterator[None]:
+        """Count and write all that is left; nothing may be recorded afterwards."""
+        yield from self._absorb(math.inf)
+        errors = (
+            (second, record.name, code, count)
+            for record in self.records.values()
+            for (second, code), count in record.error_seconds.items()
+        )
+        self._writer.finish(self._timelines(), errors)
+
+    def spans(self) -> dict[str, RequestSpans]:
+        """What `run.json` shows under `requests`: names that ran."""
+        spans = {name: record.spans() for name, record in self.records.items()}
+        return {name: both for name, both in spans.items() if both.total.offered or both.total.started}
+
+    def _absorb(self, before_s: float) -> Iterator[None]:
+        for record in self.records.values():
+            for of_record, second, durations in record.absorb(record.take(before_s)):
+                for kind, seconds in durations.items():
+                    self._writer.log_second(of_record.name, kind, second, seconds)
+                    yield
+
+    def _timelines(self) -> dict[str, Timeline]:
+        return {name: record.timeline for name, record in self.records.items()}

@@ -1,0 +1,66 @@
+"""The last words of a run on the terminal: verdict, requests, books, where to read on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lakestorm.record.manifest import Latency, Run
+
+THIN = "\u2009"
+
+
+def print_summary(run: Run, folder: Path) -> None:
+    """Print a run's summary on stdout; `verdict: …` stands alone on a line for scripts."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(request_table(run))
+    if "net_sold" in run.ledger:
+        console.print(equation(run.ledger))
+    for reason in run.reasons:
+        console.print(f"- {reason}", markup=False)
+    console.print(f"verdict: {run.verdict}", style="bold" if run.verdict == "pass" else "bold red")
+    console.print(f"results: {folder}", markup=False)
+
+
+def request_table(run: Run) -> Table:
+    """One row a request name; latencies in milliseconds."""
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    table.add_column("request")
+    for column in ("offered", "completed", "refused", "failed", "skipped", "cancelled", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="right")
+    for name, spans in run.requests.items():
+        t = spans.total
+        latency = t.response_ms or t.service_ms
+        counts = [count(n) for n in (t.offered, t.completed, t.refused, t.failed, t.skipped, t.cancelled)]
+        table.add_row(name, *counts, *percentiles(latency))
+    return table
+
+
+def percentiles(latency: Latency | None) -> tuple[str, str]:
+    """p50 and p99 with three significant digits."""
+    return (three_digits(latency.p50), three_digits(latency.p99)) if latency else ("", "")
+
+
+def three_digits(value: float | None) -> str:
+    """A number with three significant digits; ∞ where work never finished."""
+    return "∞" if value is None else f"{value:.3g}" if value < 1000 else f"{value:,.0f}".replace(",", THIN)  # noqa: PLR2004
+
+
+def count(number: int | None) -> str:
+    """A whole number with thin spaces for thousands; empty where it does not apply."""
+    return "" if number is None else f"{number:,}".replace(",", THIN)
+
+
+def equation(ledger: dict[str, object]) -> str:
+    """The books in one line."""
+    n = {key: count(value) for key, value in ledger.items() if isinstance(value, int)}
+    return (
+        f"ledger {ledger['state']}: {n['stock_start']} in stock + {n['restocked']} restocked - {n['stock_now']} left"
+        f" = {n['net_sold']} net sold; {n['lines']} lines in the table, {n['acknowledged']} acknowledged,"
+        f" {n['recovered']} recovered, {n['lost']} lost, {n['duplicate']} duplicate, {n['oversold']} oversold"
+    )
