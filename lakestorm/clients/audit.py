@@ -62,7 +62,7 @@ class Baseline:
     def from_json(cls, text: str) -> Self:
         """The opposite of `to_json`."""
         data = json.loads(text)
-        return cls(RunKey.from_hex(data["run"]), {i: u for i, u in data["stock"]}, Others(**data["others"]))
+        return cls(RunKey.from_hex(data["run"]), dict(data["stock"]), Others(**data["others"]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,9 +138,7 @@ def others_of(backend: Backend, run: RunKey) -> Others:
             (run.first, run.last),
         )
         rows, cancelled, units = cursor.fetchone() or (0, 0, 0)
-        cursor.execute(
-            "SELECT count(*) FROM restocks WHERE restock_ref NOT BETWEEN %s AND %s", (run.first, run.last)
-        )
+        cursor.execute("SELECT count(*) FROM restocks WHERE restock_ref NOT BETWEEN %s AND %s", (run.first, run.last))
         (restocks,) = cursor.fetchone() or (0,)
     return Others(rows, cancelled, units, restocks)
 

@@ -72,7 +72,8 @@ def open_backend(settings: PostgresSettings, application_name: str) -> Backend:
     }
     if settings.sslrootcert:
         options["sslrootcert"] = settings.sslrootcert
-    return psycopg2.connect(None, connection_factory=Backend, **options)
+    backend: Backend = psycopg2.connect(None, connection_factory=Backend, **options)
+    return backend
 
 
 def sqlstate_of(error: psycopg2.Error) -> str:

@@ -43,7 +43,14 @@ class Meter:
         self._refused_name = (refused_name or record.name).partition(" ")[2]
 
     def answered(
-        self, intended: float, previous_end: float, free: float, started: float, ended: float, outcome: int, retried: int
+        self,
+        intended: float,
+        previous_end: float,
+        free: float,
+        started: float,
+        ended: float,
+        outcome: int,
+        retried: int,
     ) -> None:
         """A request was answered: completed or refused."""
         self.record.rows.extend((intended, previous_end, free, started, ended, outcome, retried))

@@ -6,10 +6,13 @@ errors of ours into their sentences and exit codes; anything else is a bug and k
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from locust import events
+from locust.exception import StopUser
 from locust.runners import STATE_STOPPED, LocalRunner
 
 from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
@@ -62,7 +65,12 @@ class Session:
 
     def start(self, environment: Environment, **_: Any) -> None:
         """A run begins."""
-        exit_if_refused(lambda: self._start(environment))
+        environment.process_exit_code = ExitCode.BROKE  # until a verdict says otherwise
+        if environment.web_ui is None:
+            exit_if_refused(lambda: self._start(environment))
+        elif exit_on_error(lambda: self._start(environment)):
+            self.live = None
+            gevent.spawn(environment.runner.stop)
 
     def stop(self, environment: Environment, **_: Any) -> None:
         """A run's last user has stopped."""
@@ -70,7 +78,7 @@ class Session:
         if live is None or self._judge is None:
             return
         live.stopped_by = live.stopped_by or reason_of(environment)
-        run = self._judge.final(live.stop(), broke=self._broke)
+        run = self._judge.final(live.stop())
         live.write(run)
         self._judge.report(run, live.folder)
         self._finished.append((run, live))
@@ -102,6 +110,7 @@ class Session:
                 " Run one process (no --master, --worker or --processes)."
             )
         keep_three_digits()
+        inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
         for scenario in self.scenarios:
             self._versions |= scenario.check(self.settings)
         self._judge = Judge(self.settings, self.scenarios)
@@ -147,10 +156,10 @@ def exit_if_refused(work: Any) -> None:
 
 
 def live_run(environment: Environment) -> LiveRun:
-    """The run that users of this environment belong to."""
+    """The run that users of this environment belong to; raises StopUser where it was refused."""
     live: LiveRun | None = environment.lakestorm.live
     if live is None:
-        raise LookupError("no run is going on")
+        raise StopUser
     return live
 
 

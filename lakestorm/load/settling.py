@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import gevent
 import psycopg2
 
-from lakestorm.clients.lookup import living_backends, lines_in_table
+from lakestorm.clients.lookup import lines_in_table, living_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,5 +81,3 @@ def _decide(doubt: Doubt, found: dict[int, str]) -> None:
 def _fail(doubt: Doubt) -> None:
     i = doubt.intent
     i.meter.failed(doubt.code, i.at, i.previous_end, doubt.free, doubt.started, doubt.ended, doubt.retried)
-
-

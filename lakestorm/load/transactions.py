@@ -133,9 +133,7 @@ class Transactions:
         roll_back(backend)
         gevent.sleep(random.random() * 2 * BACKOFF_S * 2 ** min(retried - 1, 6))
 
-    def _broke(
-        self, intent: Intent, backend: Backend, free: float, started: float, retried: int, code: str
-    ) -> float:
+    def _broke(self, intent: Intent, backend: Backend, free: float, started: float, retried: int, code: str) -> float:
         """An error ended it: one the server answered with, or the connection's end, which leaves a write in doubt."""
         ended = time.perf_counter()
         if is_lost(backend) and intent.lines:

@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.hub import Waiter
 from locust import User, constant
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from lakestorm.load.session import live_run
 from lakestorm.model.arrivals import ARRIVALS
@@ -35,12 +36,13 @@ class ScheduledUser(User):
 
     def on_start(self) -> None:
         """Join the run: an ordinal, a stream of randomness of one's own."""
-        self.run_ = live_run(self.environment)
+        self.run_ = live_run(self.environment)  # raises StopUser where the run was refused
         self.ordinal = self.run_.next_ordinal()
         self.rng = random.Random(f"{self.run_.settings.run.random_seed} schedule {self.ordinal}")
         self.previous_end = time.perf_counter()
         self.stop_at = math.inf
         self._pending: float | None = None
+        self._nap: Waiter | None = None
         self._schedule: Iterator[float] | None = None
         if self.period_s:
             self._schedule = ARRIVALS[self.arrivals](self.previous_end, self.period_s, self.rng)
@@ -75,9 +77,17 @@ class ScheduledUser(User):
                 gevent.sleep(0)
 
     def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's signature
-        """Note the moment: what is intended later was never offered."""
+        """Note the moment: what is intended later was never offered.
+
+        Locust would kill a user that sleeps. If its timer has fired in the same turn of the loop, the kill would hit
+        the request after it; so a sleeper is woken instead and ends by itself.
+        """
         self.stop_at = min(self.stop_at, time.perf_counter())
-        return bool(super().stop(force))
+        if force or self._nap is None:
+            return bool(super().stop(force))
+        self._state = LOCUST_STATE_STOPPING
+        gevent.get_hub().loop.run_callback(self._nap.switch, None)
+        return False
 
     def on_stop(self) -> None:
         """Count what was intended and never got its turn."""
@@ -91,9 +101,13 @@ class ScheduledUser(User):
             self.decide(intended)[0].not_sent(Outcome.CANCELLED, intended, now)
 
     def _sleep(self, seconds: float) -> None:
-        """Sleep such that Locust may end it at once."""
-        self._state = LOCUST_STATE_WAITING
-        gevent.sleep(seconds)
+        """Sleep until the time is over or `stop` ends it; raises StopUser in the second case."""
+        loop = gevent.get_hub().loop
+        loop.update_now()
+        self._nap = Waiter()
+        with loop.timer(seconds) as timer:
+            timer.start(self._nap.switch, None)
+            self._nap.get()
+        self._nap = None
         if self._state == LOCUST_STATE_STOPPING:
             raise StopUser
-        self._state = LOCUST_STATE_RUNNING

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakestorm.load.part import Scenario
-    from lakestorm.record.manifest import Run
+    from lakestorm.record.manifest import Run, Verdict
     from lakestorm.settings import Settings
 
 
@@ -23,12 +23,12 @@ class Judge:
         self._settings = settings
         self._scenarios = scenarios
 
-    def final(self, run: Run, *, broke: bool) -> Run:
+    def final(self, run: Run) -> Run:
         """The run with thresholds evaluated and a verdict."""
         state = run.ledger.get("state")
         buys = run.requests.get("PG order.buy")
         reasons = list(run.instrument["invalid"])
-        verdict = "invalid" if reasons else "pass"
+        verdict: Verdict = "invalid" if reasons else "pass"
         if buys is None:
             verdict, reasons = "unknown", ["nothing ran"]
         if state != "closed":

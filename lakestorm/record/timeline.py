@@ -63,6 +63,7 @@ def timeline_csv(timelines: Mapping[str, Timeline], first: int = 0, last: int | 
     writer = csv.writer(out, lineterminator="\n")
     if first == 0:
         writer.writerow(HEADER)
-    rows = (row for name, timeline in timelines.items() for row in timeline.rows(name, first, last))
-    writer.writerows(sorted(rows, key=operator.itemgetter(0)))
+    rows: list[list[Any]] = [row for name, line in timelines.items() for row in line.rows(name, first, last)]
+    rows.sort(key=operator.itemgetter(0))
+    writer.writerows(rows)
     return out.getvalue()

@@ -93,9 +93,7 @@ def audit(folder: Path, settings: PostgresSettings) -> dict[str, Any]:
         reference=prefix.reference,
     )
     ledger = balance(
-        Stock(
-            start=evidence.baseline.stock, restocked=books.restocked, now=books.stock, net_sold=collector.sales.net
-        ),
+        Stock(start=evidence.baseline.stock, restocked=books.restocked, now=books.stock, net_sold=collector.sales.net),
         [lines],
         foreign=foreign_writers(evidence.baseline.others, books.others, collector.strangers),
         unsettled=sum(1 for _, _, unsettled in evidence.in_doubt if unsettled),

@@ -30,9 +30,9 @@ def print_summary(run: Run, folder: Path) -> None:
 def request_table(run: Run) -> Table:
     """One row a request name; latencies in milliseconds."""
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    table.add_column("request")
-    for column in ("offered", "completed", "refused", "failed", "skipped", "cancelled", "p50 ms", "p99 ms"):
-        table.add_column(column, justify="right")
+    table.add_column("request", no_wrap=True)
+    for column in ("offered", "done", "refused", "failed", "skipped", "cancelled", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, spans in run.requests.items():
         t = spans.total
         latency = t.response_ms or t.service_ms
