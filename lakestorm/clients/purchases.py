@@ -105,8 +105,8 @@ def cancel_line(cursor: psycopg2.extensions.cursor, reference: str) -> bool:
     return cursor.rowcount == 1
 
 
-def restock(cursor: psycopg2.extensions.cursor, stock: Sequence[tuple[int, int]], references: Sequence[str]) -> int:
-    """Give sold-out items their stock back and write it down, in one transaction; how many items got some.
+def restock(cursor: psycopg2.extensions.cursor, stock: Sequence[tuple[int, int]], references: Sequence[str]) -> bool:
+    """Give sold-out items their stock back and write it down, in one transaction; True, though none may need it.
 
     Args:
         cursor: of a connection in autocommit.
@@ -116,15 +116,16 @@ def restock(cursor: psycopg2.extensions.cursor, stock: Sequence[tuple[int, int]]
     cursor.execute(
         """
         WITH wanted AS (
-          SELECT * FROM unnest(%s::bigint[], %s::int[], %s::uuid[]) AS w(item_id, quantity, ref)),
+          SELECT w.* FROM unnest(%s::bigint[], %s::int[], %s::uuid[]) AS w(item_id, quantity, ref)
+          JOIN items ON items.id = w.item_id WHERE items.inventory = 0 ORDER BY items.id FOR UPDATE OF items),
         filled AS (
           UPDATE items SET inventory = inventory + wanted.quantity, updated_at = now() FROM wanted
-          WHERE items.id = wanted.item_id AND items.inventory = 0 RETURNING wanted.*)
+          WHERE items.id = wanted.item_id RETURNING wanted.*)
         INSERT INTO restocks (restock_ref, item_id, quantity) SELECT ref, item_id, quantity FROM filled
         """,
         ([i for i, _ in stock], [q for _, q in stock], list(references)),
     )
-    return cursor.rowcount
+    return True
 
 
 def set_stock(backend: Backend, units: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import random
 import subprocess
@@ -12,23 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import psycogreen.gevent
-import psycopg2
 
 from lakestorm.clients.audit import take_baseline
 from lakestorm.clients.lookup import identify
 from lakestorm.clients.pool import Pool
-from lakestorm.clients.postgres import connect, open_backend, sqlstate_of
+from lakestorm.clients.postgres import connect, open_backend
 from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restock, set_stock
 from lakestorm.errors import LakestormError, PlatformError, SettingsError
 from lakestorm.load.measuring import Meter
 from lakestorm.load.settling import settle
-from lakestorm.load.transactions import Doubt, Transactions
+from lakestorm.load.transactions import Doubt, Intent, Transactions
 from lakestorm.model.demand import Demand
 from lakestorm.model.orders import LINES_MAX, RESTOCK_PROCESS
 from lakestorm.model.shopping import Action, Sale
 from lakestorm.record.manifest import write_text
 from lakestorm.record.references import AcknowledgedLines
-from lakestorm.record.requests import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +97,7 @@ class PurchaseRun:
         self._photograph()
 
     def start(self) -> None:
-        """Begin to restock, if asked to."""
+        """Begin to restock, if asked to. A lost answer hides nothing: the audit reads restocks from their table."""
         if self._settings.flashsale.restock_every_s:
             self._restocks = gevent.spawn(self._restock_for_ever)
 
@@ -194,34 +193,16 @@ class PurchaseRun:
         prefix = self._context.key.prefix(RESTOCK_PROCESS)
         number = 0
         every_s = self._settings.flashsale.restock_every_s
-        due = self._context.clock_origin() + every_s
+        due = ended = self._context.clock_origin()
         while True:
+            due += every_s
             gevent.sleep(max(0.0, due - time.perf_counter()))
             hot = self.sale.demand.hot_at(due - self._context.clock_origin())
             stock = [(item, self.stock[item]) for item in hot if self.stock[item]]
-            self._restock_once(due, stock, [prefix.reference(number + i) for i in range(len(stock))])
+            references = [prefix.reference(number + i) for i in range(len(stock))]
+            work = functools.partial(restock, stock=stock, references=references)
+            _, ended = self.transactions.run(Intent(self._restock_meter, due, ended), work)
             number += len(stock)
-            due += every_s
-
-    def _restock_once(self, due: float, stock: Sequence[tuple[int, int]], references: Sequence[str]) -> None:
-        """One restock; what it wrote is read from the database by the audit, so a lost answer loses nothing."""
-        started = time.perf_counter()
-        try:
-            backend = self._pool.take()
-        except psycopg2.Error as error:
-            now = time.perf_counter()
-            self._restock_meter.failed(sqlstate_of(error), due, due, now, now, now, 0)
-            return
-        free = backend.free_at
-        try:
-            restock(backend.cursor_, stock, references)
-        except psycopg2.Error as error:
-            self._restock_meter.failed(sqlstate_of(error), due, due, free, started, time.perf_counter(), 0)
-        else:
-            ended = time.perf_counter()
-            self._restock_meter.answered(due, due, free, started, ended, Outcome.COMPLETED, 0)
-        finally:
-            self._pool.give(backend)
 
 
 def check_tables(backend: Backend) -> None:
