@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakestorm.errors import ExitCode, exit_on_error
 from lakestorm.report.audit import audit
 from lakestorm.report.terminal import equation
+from lakestorm.sandbox import box
 from lakestorm.settings import Settings
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - the type has no public name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +25,44 @@ def parser() -> argparse.ArgumentParser:
     audit_verb.add_argument("run", type=Path, help="results folder, e.g. results/latest")
     audit_verb.add_argument("--quiet", action="store_true", help="write ledger.json only")
     audit_verb.set_defaults(run_verb=run_audit)
+    add_sandbox(verbs)
     return top
+
+
+def add_sandbox(verbs: Verbs) -> None:
+    """`lakestorm sandbox …`."""
+    sandbox_verb = verbs.add_parser(
+        "sandbox",
+        help="real services on this machine, without Docker",
+        epilog="example: lakestorm sandbox up > .env",
+        description="Start real services as local processes on loopback; data stay until `down --erase`.",
+    )
+    sandbox_verb.add_argument("act", choices=("up", "status", "env", "down"), metavar="up|status|env|down")
+    sandbox_verb.add_argument("--with", dest="names", default="postgres", help="names, comma between, or all")
+    sandbox_verb.add_argument("--dir", type=Path, default=Path(".sandbox"), help="its folder (default: .sandbox)")
+    sandbox_verb.add_argument("--erase", action="store_true", help="with down: delete the data too")
+    sandbox_verb.set_defaults(run_verb=run_sandbox)
+
+
+def run_sandbox(arguments: argparse.Namespace) -> int:
+    """`lakestorm sandbox up|status|env|down`: settings on standard output, all else on standard error."""
+    sandbox = box.Sandbox(arguments.dir, say)
+    if arguments.act == "up":
+        sandbox.up(box.names_from_text(arguments.names))
+    elif arguments.act == "down":
+        sandbox.down(erase=arguments.erase)
+    elif arguments.act == "status":
+        for name, state in sandbox.states().items():
+            where = "" if state.pid is None else f" (pid {state.pid}, port {state.port})"
+            print(f"{name}: {state.word}{where}{state.detail and ', ' + state.detail}")
+    if arguments.act in ("up", "env"):
+        print("".join(f"{name}={value}\n" for name, value in sandbox.env().items()), end="")
+    return ExitCode.PASSED
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal; standard output is for results."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def run_audit(arguments: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Real services as local processes on loopback, for demo, tests and benchmarks."""
+"""Real services as local processes on loopback, for demo, tests and benchmarks: no Docker, nothing installed."""
