@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakestorm.demo import demo
 from lakestorm.errors import ExitCode, exit_on_error
 from lakestorm.report.audit import audit
 from lakestorm.report.terminal import equation
@@ -25,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     audit_verb.add_argument("run", type=Path, help="results folder, e.g. results/latest")
     audit_verb.add_argument("--quiet", action="store_true", help="write ledger.json only")
     audit_verb.set_defaults(run_verb=run_audit)
+    demo_verb = verbs.add_parser("demo", help="a sale on a database of its own, from nothing to a verdict")
+    demo_verb.set_defaults(run_verb=lambda _: demo(Settings.load(), say))
     add_sandbox(verbs)
     return top
 

@@ -32,6 +32,8 @@ class ExitCode(enum.IntEnum):
     FAILED = 3
     UNKNOWN = 4
     SETTINGS = 5
+    INTERRUPTED = 130
+    """Ctrl-C before a run began, as shells have it; a run that began ends by its verdict."""
 
 
 class LakestormError(Exception):
@@ -100,3 +102,6 @@ def exit_on_error(main: Callable[[], int]) -> int:
     except LakestormError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return ExitCode.INTERRUPTED

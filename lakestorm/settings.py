@@ -208,6 +208,15 @@ class FlashSaleSettings(Group):
     restock_every_s: float = setting(
         0.0, "Hot items that are sold out get their stock back this often.", unit="seconds", note="0 = never", ge=0
     )
+    users: int = setting(
+        40, "Most users at one time, in the container and the demo (elsewhere -u).", unit="users", ge=1, le=1_000_000
+    )
+    shape: str = setting(
+        "flash_sale_spike", "Load shape of loadshapes/ in the container and the demo (elsewhere -f).", min_length=1
+    )
+    run_time: float = setting(
+        60.0, "How long the sale lasts, in the container and the demo (elsewhere -t).", unit="seconds", ge=1, le=604_800
+    )
 
 
 class WebSettings(Group):
@@ -261,6 +270,12 @@ class Settings(BaseModel):
 def environment() -> Mapping[str, str]:
     """`.env` of the working folder, overridden by the environment."""
     return {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that we start: ours, and these values, which no `.env` or secret file overrides."""
+    files = {f"{name}_FILE": "" for name in values if not name.endswith("_FILE")}
+    return {**os.environ, **files, **values}
 
 
 def env_name(group: type[BaseSettings], field: str) -> str:

@@ -8,11 +8,15 @@ import os
 import platform
 import secrets
 import shlex
+import shutil
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
+import gevent.event
 import psutil
 
 from lakestorm.load.part import RunContext, RunPart, Scenario
@@ -24,7 +28,7 @@ from lakestorm.record.results import ResultsWriter, create_folder
 from lakestorm.verdict.selfcheck import generator_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from locust.env import Environment
 
@@ -55,7 +59,10 @@ class LiveRun:
         self._versions = versions
         self._names = [scenario.name for scenario in scenarios]
         self._ordinals = 0
-        self._greenlets: list[gevent.Greenlet] = []
+        self.each_second: list[Callable[[int, int], None]] = []
+        """Called with (seconds since the start, users) after each second's counts are in; must be quick."""
+        self._rotation: gevent.Greenlet | None = None
+        self._over = gevent.event.Event()
         self._watch = SelfWatch()
         self._ended_at: float | None = None
         self.started_at = time.time()
@@ -75,7 +82,7 @@ class LiveRun:
         self._writer.start(self.started_at)
         self.recorder.start(self.origin)
         self._writer.write_run(self.summary(complete=False, ledger={}))
-        self._greenlets = [gevent.spawn(self._rotate_for_ever)]
+        self._rotation = gevent.spawn(self._rotate)
         self._watch.start()
         for part in self._parts:
             part.start()
@@ -84,7 +91,8 @@ class LiveRun:
         """The last user has stopped: drain, write everything, audit; the run without thresholds and verdict."""
         self._ended_at = time.time()
         self._watch.stop()
-        gevent.killall(self._greenlets)
+        self._over.set()
+        gevent.joinall([self._rotation])  # not killed: rows already taken from the record would be lost
         for part in self._parts:
             part.stop()
         for _ in self.recorder.finish():
@@ -131,7 +139,7 @@ class LiveRun:
             settings=self.settings.public(),
             environment=machine() | {"services": self._versions},
             requests=requests,
-            probes={},
+            probes=self.recorder.readings.summary(),
             ledger=ledger,
             thresholds=[],
             instrument=self._instrument(requests),
@@ -156,15 +164,17 @@ class LiveRun:
             clock_origin=lambda: self.origin,
         )
 
-    def _rotate_for_ever(self) -> None:
-        """Close each second soon after its end, in steps that let others run."""
-        while True:
-            now_s = self.elapsed_s()
-            gevent.sleep(1.0 - now_s % 1.0 + 0.005)
+    def _rotate(self) -> None:
+        """Close each second soon after its end, in steps that let others run, until the run is over."""
+        while not self._over.wait(1.0 - self.elapsed_s() % 1.0 + 0.005):
             runner = self.environment.runner
-            self.users_peak = max(self.users_peak, runner.user_count if runner else 0)
-            for _ in self.recorder.rotate(self.elapsed_s()):
+            users = runner.user_count if runner else 0
+            self.users_peak = max(self.users_peak, users)
+            second = int(self.elapsed_s())
+            for _ in self.recorder.rotate(second):
                 gevent.sleep(0)
+            for tell in self.each_second:
+                tell(second, users)
 
 
 def doors_open_s(environment: Environment, settings: Settings) -> float:
@@ -206,4 +216,14 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "workers": 0,
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """The checkout's commit, with `+` if files differ from it; empty where there is no checkout or no git."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -22,6 +22,7 @@ from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restoc
 from lakestorm.errors import LakestormError, PlatformError, SettingsError
 from lakestorm.load.measuring import Meter
 from lakestorm.load.settling import settle
+from lakestorm.load.stock_watch import StockWatch
 from lakestorm.load.transactions import Doubt, Intent, Transactions
 from lakestorm.model.demand import Demand
 from lakestorm.model.orders import LINES_MAX, RESTOCK_PROCESS
@@ -83,7 +84,7 @@ class PurchaseRun:
         self._pool.fill()
         self._doubts: list[Doubt] = []
         self._numbers = 0
-        self._restocks: gevent.Greenlet | None = None
+        self._beside: list[gevent.Greenlet] = []
         self.prefix = context.key.prefix(0)
         self.returnable: collections.deque[Line] = collections.deque(maxlen=RETURNABLE)
         self.acknowledged = AcknowledgedLines(context.folder / "orders.bin", context.key.hex, 0)
@@ -97,14 +98,20 @@ class PurchaseRun:
         self._photograph()
 
     def start(self) -> None:
-        """Begin to restock, if asked to. A lost answer hides nothing: the audit reads restocks from their table."""
+        """Begin to watch the stock, and to restock if asked to.
+
+        A restock's lost answer hides nothing: the audit reads restocks from their table.
+        """
+        origin = self._context.clock_origin()
+        self._watch = StockWatch(self._open, self.sale.demand.hot_at, self._context.recorder.read, origin)
+        self._beside = [gevent.spawn(self._watch.run)]
         if self._settings.flashsale.restock_every_s:
-            self._restocks = gevent.spawn(self._restock_for_ever)
+            self._beside.append(gevent.spawn(self._restock_for_ever))
 
     def stop(self) -> None:
         """Settle doubtful orders, write them down, close everything."""
-        if self._restocks:
-            self._restocks.kill()
+        gevent.killall(self._beside)
+        self._watch.close()
         self._pool.close()
         unsettled = settle(self._doubts, self._open, self.prefix.reference, SETTLE_S)
         doubts = [[n, d.intent.cancels, d in unsettled] for d in self._doubts for n in d.intent.lines]
@@ -153,7 +160,6 @@ class PurchaseRun:
         purchase = self._settings.purchase
         recorder, environment = self._context.recorder, self._context.environment
         late_after_s, closed = purchase.late_after_ms / 1e3, purchase.gen_every_ms == 0
-        recorder.add(SOLD_OUT, late_after_s=late_after_s, closed_loop=closed, offers=False)
         meters = {}
         for action, name in NAMES.items():
             refusals = SOLD_OUT if action is Action.BUY else None

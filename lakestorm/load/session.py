@@ -18,6 +18,7 @@ from locust.runners import STATE_STOPPED, LocalRunner
 from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
 from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
+from lakestorm.load.progress import RunProgress
 from lakestorm.load.verdicts import Judge
 from lakestorm.report.terminal import print_summary
 from lakestorm.settings import Settings
@@ -44,6 +45,7 @@ class Session:
         self._versions: dict[str, str] = {}
         self._finished: list[tuple[Run, LiveRun]] = []
         self._broke = False
+        self._progress: RunProgress | None = None
 
     def listen(self) -> None:
         """Hook into Locust."""
@@ -77,6 +79,8 @@ class Session:
         live, self.live = self.live, None
         if live is None or self._judge is None:
             return
+        if self._progress is not None:
+            self._progress.close()
         live.stopped_by = live.stopped_by or reason_of(environment)
         run = self._judge.final(live.stop())
         live.write(run)
@@ -122,8 +126,18 @@ class Session:
         self.live = LiveRun(environment, self.settings, self.scenarios, self._versions)
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
+        self._show_progress(environment, self.live)
         self.live.start()
         return ExitCode.PASSED
+
+    def _show_progress(self, environment: Environment, live: LiveRun) -> None:
+        """With --only-summary Locust prints nothing while a run goes on; somebody waits for it, so we do."""
+        options = environment.parsed_options
+        if options is None or not (options.headless and options.only_summary):
+            return
+        run_time_s = environment.shape_class.duration_s() if environment.shape_class else options.run_time
+        self._progress = RunProgress(live.recorder.records, run_time_s or 0)
+        live.each_second.append(self._progress.show)
 
 
 _session: Session | None = None

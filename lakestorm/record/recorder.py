@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
+from lakestorm.record.readings import Readings
 from lakestorm.record.requests import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lakestorm.record.manifest import RequestSpans
+    from lakestorm.record.readings import Reading
     from lakestorm.record.results import ResultsWriter
     from lakestorm.record.timeline import Timeline
 
@@ -28,6 +31,7 @@ class Recorder:
 
     def __init__(self, writer: ResultsWriter, *, warmup_s: float) -> None:
         self.records: dict[str, RequestRecord] = {}
+        self.readings = Readings()
         self._writer = writer
         self._warmup_s = warmup_s
 
@@ -37,24 +41,27 @@ class Recorder:
         *,
         late_after_s: float = 0.0,
         closed_loop: bool = False,
-        offers: bool = True,
         refusals: str | None = None,
     ) -> RequestRecord:
-        """A record for one more name; `refusals` is the name under which its refusals' latencies are shown."""
-        self.records[name] = RequestRecord(
-            name,
-            warmup_s=self._warmup_s,
-            late_after_s=late_after_s,
-            closed_loop=closed_loop,
-            offers=offers,
-            refusals=self.records[refusals] if refusals else None,
+        """A record for one more name, and for `refusals`: the name under which its refusals' latencies are shown."""
+        make = functools.partial(
+            RequestRecord, warmup_s=self._warmup_s, late_after_s=late_after_s, closed_loop=closed_loop
         )
+        shown = make(refusals, offers=False) if refusals else None
+        self.records[name] = make(name, refusals=shown)
+        if shown is not None:
+            self.records[shown.name] = shown
         return self.records[name]
 
     def start(self, origin_s: float) -> None:
         """The run starts: `origin_s` is the clock's reading at second 0."""
         for record in self.records.values():
             record.origin_s = origin_s
+
+    def read(self, reading: Reading) -> None:
+        """Take what a probe read."""
+        self.readings.add(reading)
+        self._writer.append_reading(reading)
 
     def rotate(self, now_s: float) -> Iterator[None]:
         """Count and write all seconds that are over; yields between steps of at most a millisecond or two."""

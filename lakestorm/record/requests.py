@@ -121,7 +121,7 @@ class RequestRecord:
         self._late_after_s = late_after_s or math.inf
         self._closed_loop = closed_loop
         self._refusals = refusals
-        self._offers = offers
+        self.offers = offers
 
     def count_error(self, code: str, intended: float, ended: float) -> None:
         """Count a failed request (by the clock's readings) under its code; its row is added like any other."""
@@ -165,7 +165,7 @@ class RequestRecord:
     def spans(self) -> RequestSpans:
         """The record as `run.json` shows it."""
         total, measured = (
-            span.summary(offers=self._offers, closed_loop=self._closed_loop) for span in (self.total, self.measured)
+            span.summary(offers=self.offers, closed_loop=self._closed_loop) for span in (self.total, self.measured)
         )
         return RequestSpans(total=total, measured=measured)
 

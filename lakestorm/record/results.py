@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lakestorm.errors import SettingsError
 from lakestorm.record.histograms import Encoder, interval_line, log_header
 from lakestorm.record.manifest import Run, run_to_json, write_text
+from lakestorm.record.readings import HEADER
 from lakestorm.record.timeline import Timeline, timeline_csv
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+
+    from lakestorm.record.readings import Reading
 
 RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.+")
 
@@ -78,6 +81,8 @@ class ResultsWriter:
         self._encoder = Encoder()
         self._logs: dict[str, TextIO] = {}
         self._seconds = 0
+        self._probes = (folder / "probes.csv").open("w", encoding="utf-8")
+        self._probes.write(HEADER)
 
     def start(self, started_at: float) -> None:
         """Second 0 is at `started_at`, in seconds since 1970."""
@@ -92,6 +97,10 @@ class ResultsWriter:
         log = self._log(f"{name.replace(' ', '.', 1)}.{kind}")
         log.write(interval_line(self._encoder, float(second), 1.0, durations_s))
 
+    def append_reading(self, reading: Reading) -> None:
+        """Append a line to probes.csv."""
+        self._probes.write(reading.line())
+
     def append_seconds(self, timelines: Mapping[str, Timeline], before: int) -> None:
         """Append the seconds that have passed to timeline.csv; `finish` writes them again with late changes."""
         with (self.folder / "timeline.csv").open("a", encoding="utf-8") as out:
@@ -101,16 +110,16 @@ class ResultsWriter:
 
     def flush(self) -> None:
         """Hand what was written to the operating system, so that a kill loses nothing of it."""
-        for log in self._logs.values():
-            log.flush()
+        for file in (*self._logs.values(), self._probes):
+            file.flush()
 
     def finish(self, timelines: Mapping[str, Timeline], errors: Iterable[tuple[int, str, str, int]]) -> None:
         """Write timeline.csv and errors.csv whole and close the logs."""
         write_text(self.folder / "timeline.csv", timeline_csv(timelines))
         lines = [f"{second},{name},{code},{count}\n" for second, name, code, count in sorted(errors)]
         write_text(self.folder / "errors.csv", "".join(["second,name,code,count\n", *lines]))
-        for log in self._logs.values():
-            log.close()
+        for file in (*self._logs.values(), self._probes):
+            file.close()
 
     def _log(self, stem: str) -> TextIO:
         if stem not in self._logs:

@@ -43,6 +43,15 @@ class Timeline:
         found = np.quantile(durations_s, ranks, method="inverted_cdf") * 1e3
         self.percentiles[second] = [round(float(value), 6) for value in found]
 
+    def at(self, second: int, name: str) -> int:
+        """One count of one second."""
+        return int(self.counts[second, COUNTS.index(name)]) if 0 <= second < self.seconds else 0
+
+    def percentile(self, second: int, name: str) -> float | None:
+        """One of PERCENTILES in milliseconds; None where no answer came in that second."""
+        found = self.percentiles.get(second)
+        return found[PERCENTILES.index(name)] if found else None
+
     def rows(self, name: str, first: int = 0, last: int | None = None) -> Iterator[list[Any]]:
         """Rows of timeline.csv for seconds first ≤ second < last; a second without answers has no percentiles."""
         for second in range(first, self.seconds if last is None else min(last, self.seconds)):
