@@ -47,14 +47,19 @@ def connect(settings: PostgresSettings, *, application_name: str, autocommit: bo
     try:
         backend = open_backend(settings, application_name)
     except psycopg2.OperationalError as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreachableError(
-            f"PostgreSQL at {settings.host}:{settings.port} (database {settings.db}, user {settings.user}) "
-            f"cannot be used: {reason}. Check POSTGRES_HOST, POSTGRES_PORT and the credentials, "
-            "or start one with `lakestorm sandbox up`."
-        ) from error
+        raise unreachable(settings, error) from error
     backend.autocommit = autocommit
     return backend
+
+
+def unreachable(settings: PostgresSettings, error: psycopg2.OperationalError) -> UnreachableError:
+    """The driver's refusal as a sentence: where, why, what to do."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return UnreachableError(
+        f"PostgreSQL at {settings.host}:{settings.port} (database {settings.db}, user {settings.user}) "
+        f"cannot be used: {reason}. Check POSTGRES_HOST, POSTGRES_PORT and the credentials, "
+        "or start one with `lakestorm sandbox up`."
+    )
 
 
 def open_backend(settings: PostgresSettings, application_name: str) -> Backend:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import psycogreen.gevent
+import psycopg2
 
 from lakestorm.clients.audit import take_baseline
 from lakestorm.clients.lookup import identify
 from lakestorm.clients.pool import Pool
-from lakestorm.clients.postgres import connect, open_backend
+from lakestorm.clients.postgres import connect, open_backend, unreachable
 from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restock, set_stock
 from lakestorm.errors import LakestormError, PlatformError, SettingsError
 from lakestorm.load.measuring import Meter
@@ -70,7 +71,10 @@ class FlashSale:
 
     def begin(self, context: RunContext) -> PurchaseRun:
         """Open the pool, set the stock, photograph the books."""
-        return PurchaseRun(context)
+        try:
+            return PurchaseRun(context)
+        except psycopg2.OperationalError as error:
+            raise unreachable(context.settings.postgres, error) from error
 
 
 class PurchaseRun:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from locust import events
-from locust.exception import StopUser
-from locust.runners import STATE_STOPPED, LocalRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner
 
 from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
 from lakestorm.load.live_run import LiveRun
@@ -72,7 +71,7 @@ class Session:
             exit_if_refused(lambda: self._start(environment))
         elif exit_on_error(lambda: self._start(environment)):
             self.live = None
-            gevent.spawn(environment.runner.stop)
+            gevent.spawn(stop_once_begun, environment.runner)
 
     def stop(self, environment: Environment, **_: Any) -> None:
         """A run's last user has stopped."""
@@ -169,11 +168,21 @@ def exit_if_refused(work: Any) -> None:
         sys.exit(code)
 
 
+def stop_once_begun(runner: LocalRunner) -> None:
+    """Stop a run that was refused; asked before Locust has begun to spawn, it would begin all the same."""
+    while runner.state not in (STATE_SPAWNING, STATE_RUNNING):
+        gevent.sleep(0.02)
+    runner.stop()
+
+
 def live_run(environment: Environment) -> LiveRun:
-    """The run that users of this environment belong to; raises StopUser where it was refused."""
+    """The run that users of this environment belong to.
+
+    Raises GreenletExit where it was refused: a user that raises StopUser before its first task is logged as broken.
+    """
     live: LiveRun | None = environment.lakestorm.live
     if live is None:
-        raise StopUser
+        raise gevent.GreenletExit
     return live
 
 

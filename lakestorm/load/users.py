@@ -36,14 +36,14 @@ class ScheduledUser(User):
 
     def on_start(self) -> None:
         """Join the run: an ordinal, a stream of randomness of one's own."""
-        self.run_ = live_run(self.environment)  # raises StopUser where the run was refused
-        self.ordinal = self.run_.next_ordinal()
-        self.rng = random.Random(f"{self.run_.settings.run.random_seed} schedule {self.ordinal}")
         self.previous_end = time.perf_counter()
         self.stop_at = math.inf
         self._pending: float | None = None
         self._nap: Waiter | None = None
         self._schedule: Iterator[float] | None = None
+        self.run_ = live_run(self.environment)  # where the run was refused it ends here, and `on_stop` comes next
+        self.ordinal = self.run_.next_ordinal()
+        self.rng = random.Random(f"{self.run_.settings.run.random_seed} schedule {self.ordinal}")
         if self.period_s:
             self._schedule = ARRIVALS[self.arrivals](self.previous_end, self.period_s, self.rng)
 

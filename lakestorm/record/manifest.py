@@ -10,6 +10,9 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
+from lakestorm.errors import ResultsError
+from lakestorm.record.decoding import instance_from_json
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -141,6 +144,31 @@ class Run:
 def run_to_json(run: Run) -> str:
     """`run.json`'s text."""
     return json.dumps(dataclasses.asdict(run), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def run_from_json(text: str) -> Run:
+    """The run that `run.json` tells of; fields that are not ours are ignored.
+
+    Raises:
+        ResultsError: no JSON, of another format, or incomplete; says which and where.
+    """
+    try:
+        found = json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"run.json is not JSON: {error}.") from error
+    if not isinstance(found, dict) or "format" not in found:
+        raise ResultsError("run.json names no format: it is no file of this suite.")
+    if found["format"] != FORMAT:
+        raise ResultsError(
+            f"run.json has format {found['format']!r}; this version reads format {FORMAT}."
+            " Read it with the version of lakestorm that wrote it."
+        )
+    return instance_from_json(Run, found, "run.json")
+
+
+def refuse_constant(name: str) -> float:
+    """NaN and infinities are no JSON, though Python's reader takes them."""
+    raise ValueError(f"it holds {name}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -67,6 +67,8 @@ class Postgres(Service):
     def state(self) -> State:
         """See Service."""
         server, port = self._server(), self.home.recall().get("port")
+        if server is not None and port is None:
+            return State("stale", server.pid, None, "its folder was deleted; `up` begins anew")
         if server is not None:
             return State("running", server.pid, port)
         if self._pid() is not None:
