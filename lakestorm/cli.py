@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakestorm.demo import demo
-from lakestorm.errors import ExitCode, exit_on_error
+from lakestorm.errors import ExitCode, UsageError, exit_on_error
+from lakestorm.record.manifest import write_text
+from lakestorm.report import shapes
 from lakestorm.report.audit import audit
 from lakestorm.report.terminal import equation
 from lakestorm.sandbox import box
 from lakestorm.settings import Settings
+
+SHAPE_ROWS = 10
+"""Height of a picture that stands alone."""
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - the type has no public name
@@ -29,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     demo_verb = verbs.add_parser("demo", help="a sale on a database of its own, from nothing to a verdict")
     demo_verb.set_defaults(run_verb=lambda _: demo(Settings.load(), say))
     add_sandbox(verbs)
+    add_shapes(verbs)
     return top
 
 
@@ -45,6 +52,51 @@ def add_sandbox(verbs: Verbs) -> None:
     sandbox_verb.add_argument("--dir", type=Path, default=Path(".sandbox"), help="its folder (default: .sandbox)")
     sandbox_verb.add_argument("--erase", action="store_true", help="with down: delete the data too")
     sandbox_verb.set_defaults(run_verb=run_sandbox)
+
+
+def add_shapes(verbs: Verbs) -> None:
+    """`lakestorm shapes …`."""
+    shapes_verb = verbs.add_parser(
+        "shapes",
+        help="list and draw the load shapes",
+        epilog="example: lakestorm shapes flash_sale_spike -u 200 -t 2m",
+        description="List and draw the load shapes in loadshapes/: users over time, for a peak and a run time.",
+    )
+    shapes_verb.add_argument("name", nargs="?", metavar="NAME", help="one shape only, e.g. spike")
+    shapes_verb.add_argument("-u", "--users", type=int, help="the peak (default: each shape's own)")
+    shapes_verb.add_argument("-t", "--run-time", help="e.g. 90s, 2m, 1h30m (default: each shape's own)")
+    shapes_verb.add_argument("--html", type=Path, metavar="FILE", help="write one page with pictures")
+    shapes_verb.add_argument("--json", action="store_true", help="print them as JSON")
+    shapes_verb.set_defaults(run_verb=run_shapes)
+
+
+def run_shapes(arguments: argparse.Namespace) -> int:
+    """`lakestorm shapes [NAME]`: pictures on standard output, or as a page."""
+    from lakestorm.load import shape_files  # noqa: PLC0415 - Locust patches the standard library; only this verb needs it
+
+    run_time_s = None if arguments.run_time is None else shape_files.seconds_from_text(arguments.run_time)
+    asked = {"peak_users": arguments.users, "run_time_s": run_time_s}
+    given = {field: value for field, value in asked.items() if value is not None}
+    pictures = []
+    for name, file in shape_files.chosen(shape_files.shape_files(), arguments.name).items():
+        shape = shape_files.load_shape(file)
+        plan = dataclasses.replace(shape.usual(), **given)
+        pictures.append(shapes.ShapePicture(name=name, about=shape_files.about(shape), plan=plan))
+    if arguments.html:
+        write_page(arguments.html, shapes.html_text(pictures))
+    if arguments.json or not arguments.html:
+        rows = SHAPE_ROWS if arguments.name else SHAPE_ROWS // 2
+        print(shapes.json_text(pictures) if arguments.json else shapes.terminal_text(pictures, rows))
+    return ExitCode.PASSED
+
+
+def write_page(file: Path, text: str) -> None:
+    """Write a page and say where; raises UsageError where it cannot be written."""
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise UsageError(f"--html {file}: {error.strerror}. A file that can be written is wanted.") from error
+    say(f"The page is {file}.")
 
 
 def run_sandbox(arguments: argparse.Namespace) -> int:

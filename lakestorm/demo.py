@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -36,10 +37,11 @@ def demo(settings: Settings, say: Callable[[str], None]) -> int:
     for file in (sale, shape):
         if not file.exists():
             raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
+    files = ",".join(os.path.relpath(file) for file in (sale, shape))
     load = ["-u", f"{settings.flashsale.users}", "-t", f"{settings.flashsale.run_time:g}s"]
     steps = (
         ("Filling the shop …", ["seed"]),
-        ("The sale …", ["locust", "-f", f"{sale},{shape}", "--headless", "--only-summary", *load]),
+        ("The sale …", ["locust", "-f", files, "--headless", "--only-summary", "--loglevel", "WARNING", *load]),
     )
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):

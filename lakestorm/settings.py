@@ -70,19 +70,26 @@ OptionalCount = Annotated[int | None, type_optional]
 OptionalSeconds = Annotated[float | None, type_optional]
 
 
+class Unreadable:
+    """Stands where a secret's file could not be read: no setting takes it, so it is told with all other mistakes."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+
 class SecretFiles(PydanticBaseSettingsSource):
     """Reads `NAME` from the file that `NAME_FILE` names, as container secrets come."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - as the base class has it
-        """The file's text without its last line end, or None where `NAME_FILE` is not set."""
+        """The file's text without its last line end, Unreadable, or None where `NAME_FILE` is not set."""
         name = env_name(self.settings_cls, field_name)
         path = environment().get(f"{name}_FILE")
         if not path:
             return None, field_name, False
         try:
             return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
-        except OSError as error:
-            raise SettingsError([f'{name}_FILE is "{path}": {error.strerror}. A readable file is wanted.']) from error
+        except (OSError, UnicodeDecodeError) as error:
+            return Unreadable(f'{name}_FILE is "{path}": {unread(error)}'), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Values found in files, by field name."""
@@ -120,7 +127,12 @@ class RunSettings(Group):
     results_keep: int = setting(20, "How many results folders are kept.", unit="folders", note="0 = all", ge=0)
     warmup_s: float = setting(0.0, "Requests intended before this are left out of thresholds.", unit="seconds", ge=0)
     thresholds_file: str = setting(
-        "thresholds.toml", "What a run must hold; without the file the rule of docs/measuring.md is used."
+        "thresholds.toml",
+        "What a run must hold (docs/thresholds.md); without this file a default rule.",
+        note="empty = the default rule",
+    )
+    abort_grace_s: float = setting(
+        10.0, "Thresholds with `abort:` are not looked at before this.", unit="seconds", note="from the start", ge=0
     )
 
 
@@ -219,6 +231,16 @@ class FlashSaleSettings(Group):
     )
 
 
+class ReplaySettings(Group):
+    """The load shape that replays a recording."""
+
+    model_config = SettingsConfigDict(env_prefix="REPLAY_")
+
+    file: str = setting(
+        "", "CSV file of second,users that loadshapes/replay.py replays.", note="empty = the example beside it"
+    )
+
+
 class WebSettings(Group):
     """Locust's web page."""
 
@@ -237,6 +259,7 @@ class Settings(BaseModel):
     postgres: PostgresSettings
     purchase: PurchaseSettings
     flashsale: FlashSaleSettings
+    replay: ReplaySettings
     web: WebSettings
 
     GUARDED_PREFIXES: ClassVar = ("PURCHASE_", "FLASHSALE_")
@@ -252,8 +275,6 @@ class Settings(BaseModel):
                 groups[name] = field.annotation()  # type: ignore[misc]
             except ValidationError as error:
                 problems += problems_of(field.annotation, error)  # type: ignore[arg-type]
-            except SettingsError as error:
-                problems += error.problems
         if problems:
             raise SettingsError(problems)
         return cls(**groups)  # type: ignore[arg-type]
@@ -268,8 +289,17 @@ class Settings(BaseModel):
 
 
 def environment() -> Mapping[str, str]:
-    """`.env` of the working folder, overridden by the environment."""
-    return {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+    """`.env` of the working folder, overridden by the environment; raises SettingsError if it cannot be read."""
+    try:
+        return {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f".env: {unread(error)}"]) from error
+
+
+def unread(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file could not be read, and what is wanted; what stands in it is not told."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    return f"{reason}. A readable file of UTF-8 text is wanted."
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
@@ -305,6 +335,9 @@ def misspelt(env: Mapping[str, str]) -> Iterator[str]:
 def problems_of(group: type[Group], error: ValidationError) -> Iterator[str]:
     """A sentence for each value that pydantic refused."""
     for detail in error.errors(include_url=False):
+        if isinstance(detail["input"], Unreadable):
+            yield detail["input"].problem
+            continue
         field = str(detail["loc"][0])
         name = env_name(group, field.removeprefix(group.model_config.get("env_prefix", "").lower()))
         info = next(f for g, n, f in every_field() if env_name(g, n) == name)
@@ -350,8 +383,8 @@ def text_of(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return ",".join(f"{k}:{v:g}" for k, v in value.items())
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return ",".join(f"{k}:{text_of(v)}" for k, v in value.items())
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def env_example() -> str:

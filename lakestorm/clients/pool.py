@@ -85,6 +85,8 @@ class Pool:
         backend.free_at = self._clock()
         if self._waiters:
             self._waiters.popleft().hand_over(backend)
+        elif self._open > self._size:  # the pool was closed meanwhile
+            self.drop(backend)
         else:
             self._idle.append(backend)
 

@@ -44,9 +44,12 @@ PREPARE lakestorm_cancel(uuid) AS
 """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Line:
-    """One line of an order: one unit of an item, under a reference of its own."""
+    """One line of an order: one unit of an item, under a reference of its own.
+
+    Not frozen, since every buy makes one, and a frozen one takes three times as long to make.
+    """
 
     item_id: int
     campaign_id: str | None

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import os
-import platform
 import secrets
-import shlex
-import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
 import gevent.event
-import psutil
 
+from lakestorm.load.machine import command_line, machine, quiet_collector
 from lakestorm.load.part import RunContext, RunPart, Scenario
 from lakestorm.load.self_watch import SelfWatch
 from lakestorm.model.orders import RunKey
@@ -34,7 +26,6 @@ if TYPE_CHECKING:
 
     from lakestorm.settings import Settings
 
-PACKAGES = ("lakestorm", "locust", "gevent", "psycopg2-binary")
 P = TypeVar("P", bound=RunPart)
 
 
@@ -77,6 +68,7 @@ class LiveRun:
 
     def start(self) -> None:
         """Start the clock: second 0 is now."""
+        quiet_collector()
         self.origin = time.perf_counter()
         self.started_at = time.time()
         self._writer.start(self.started_at)
@@ -199,31 +191,3 @@ def shape_summary(environment: Environment) -> ShapeSummary | None:
         doors_open_s=shape.doors_open_s(),
         users=[(round(at, 3), shape.users_at(at)) for at in moments],
     )
-
-
-def command_line() -> str:
-    """The command that was run, as it would be typed."""
-    return shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])  # noqa: PTH119 - a name, not a file
-
-
-def machine() -> dict[str, Any]:
-    """Where the load was made: cores, memory, system, Python, packages."""
-    return {
-        "cores": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "workers": 0,
-        "commit": commit(),
-    }
-
-
-def commit() -> str:
-    """The checkout's commit, with `+` if files differ from it; empty where there is no checkout or no git."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -49,7 +49,10 @@ class Scenario(Protocol):
     name: str
 
     def vocabulary(self) -> Mapping[str, frozenset[str]]:
-        """Request names that thresholds may mention, with metrics beyond a request's own (usually none)."""
+        """Targets that thresholds may name, with what each has beyond its family's own names: see verdict/vocabulary.
+
+        Request names usually have nothing of their own; `ledger` has its entries; `probe stock.left` is a target too.
+        """
 
     def check(self, settings: Settings) -> dict[str, str]:
         """Refuse before any load what cannot work; returns versions of the services. Raises LakestormError."""

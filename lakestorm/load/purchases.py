@@ -23,13 +23,14 @@ from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restoc
 from lakestorm.errors import LakestormError, PlatformError, SettingsError
 from lakestorm.load.measuring import Meter
 from lakestorm.load.settling import settle
-from lakestorm.load.stock_watch import StockWatch
+from lakestorm.load.stock_watch import UNITS, StockWatch
 from lakestorm.load.transactions import Doubt, Intent, Transactions
 from lakestorm.model.demand import Demand
 from lakestorm.model.orders import LINES_MAX, RESTOCK_PROCESS
 from lakestorm.model.shopping import Action, Sale
 from lakestorm.record.manifest import write_text
 from lakestorm.record.references import AcknowledgedLines
+from lakestorm.verdict.ledger import ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +56,9 @@ class FlashSale:
     name = "flashsale"
 
     def vocabulary(self) -> Mapping[str, frozenset[str]]:
-        """The five request names; no metrics of their own."""
-        return {name: frozenset() for name in (*NAMES.values(), SOLD_OUT, RESTOCK)}
+        """The five request names, the ledger's entries, and what is read of the stock."""
+        names = (*NAMES.values(), SOLD_OUT, RESTOCK, *(f"probe stock.{name}" for name in UNITS))
+        return {**dict.fromkeys(names, frozenset()), "ledger": ENTRIES}
 
     def check(self, settings: Settings) -> dict[str, str]:
         """The database answers, has our tables with rows in them, takes our connections, and greenlets overlap."""

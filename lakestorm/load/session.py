@@ -6,11 +6,13 @@ errors of ours into their sentences and exit codes; anything else is a bug and k
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import gevent.event
 from locust import events
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner
 
@@ -18,9 +20,11 @@ from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
 from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
 from lakestorm.load.progress import RunProgress
+from lakestorm.load.shape import ProfileShape
 from lakestorm.load.verdicts import Judge
 from lakestorm.report.terminal import print_summary
 from lakestorm.settings import Settings
+from lakestorm.verdict.verdict import sentence
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from lakestorm.load.part import Scenario
-    from lakestorm.record.manifest import Run
+    from lakestorm.record.manifest import Run, ThresholdResult
 
 DEFAULT_STOP_TIMEOUT_S = 10
 
@@ -45,6 +49,9 @@ class Session:
         self._finished: list[tuple[Run, LiveRun]] = []
         self._broke = False
         self._progress: RunProgress | None = None
+        self._judged = gevent.event.Event()
+        """Set while no run waits for its verdict."""
+        self._judged.set()
 
     def listen(self) -> None:
         """Hook into Locust."""
@@ -78,14 +85,20 @@ class Session:
         live, self.live = self.live, None
         if live is None or self._judge is None:
             return
+        try:
+            self._give_verdict(environment, live, self._judge)
+        finally:
+            self._judged.set()
+
+    def _give_verdict(self, environment: Environment, live: LiveRun, judge: Judge) -> None:
         if self._progress is not None:
             self._progress.close()
         live.stopped_by = live.stopped_by or reason_of(environment)
-        run = self._judge.final(live.stop())
+        run = judge.final(live.stop())
         live.write(run)
-        self._judge.report(run, live.folder)
+        judge.report(run, live.folder)
         self._finished.append((run, live))
-        environment.process_exit_code = self._judge.exit_code(run, broke=self._broke)
+        environment.process_exit_code = judge.exit_code(run, broke=self._broke)
         if environment.web_ui:
             print_summary(run, live.folder)
 
@@ -97,8 +110,9 @@ class Session:
         """Locust is about to give its exit code; a run that a signal ended is ended properly first."""
         runner = environment.runner
         if self.live is not None and runner is not None and runner.state != STATE_STOPPED:
-            self.live.stopped_by = "signal"
+            self.live.stopped_by = self.live.stopped_by or "signal"
             runner.stop()
+        self._judged.wait()  # another greenlet may be ending the run at this moment; Locust must not exit meanwhile
 
     def tell(self, **_: Any) -> None:
         """The last words of a headless run, below Locust's own tables."""
@@ -112,11 +126,13 @@ class Session:
                 "Runs across workers are not supported yet: results of workers would be missing from the record."
                 " Run one process (no --master, --worker or --processes)."
             )
+        if isinstance(environment.shape_class, ProfileShape):
+            environment.shape_class.prepare()
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
+        self._judge = Judge(self.settings, self.scenarios)
         for scenario in self.scenarios:
             self._versions |= scenario.check(self.settings)
-        self._judge = Judge(self.settings, self.scenarios)
         environment.lakestorm = self
         return ExitCode.PASSED
 
@@ -126,8 +142,20 @@ class Session:
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
         self._show_progress(environment, self.live)
+        if self._judge is not None:
+            self._judge.watch(self.live, functools.partial(self._abort, environment, self.live))
         self.live.start()
+        self._judged.clear()
         return ExitCode.PASSED
+
+    def _abort(self, environment: Environment, live: LiveRun, result: ThresholdResult) -> None:
+        """End a run because of a threshold, unless it is ending anyway."""
+        runner = environment.runner
+        if live.stopped_by or runner is None or runner.state not in (STATE_RUNNING, STATE_SPAWNING):
+            return
+        live.stopped_by = "threshold"
+        print(f"Stopping the run: {sentence(result)}", file=sys.stderr, flush=True)
+        gevent.spawn(runner.stop if environment.web_ui else runner.quit)  # it waits for the greenlet that calls us
 
     def _show_progress(self, environment: Environment, live: LiveRun) -> None:
         """With --only-summary Locust prints nothing while a run goes on; somebody waits for it, so we do."""

@@ -29,9 +29,9 @@ USER_KILLED = "user killed"
 """The code of a request whose user was killed, and which the database turned out not to have done."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Intent:
-    """A request before it is sent.
+    """A request before it is sent. Not frozen, since every request makes one: see clients.purchases.Line.
 
     Attributes:
         meter: counts it.
@@ -48,7 +48,7 @@ class Intent:
     cancels: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Doubt:
     """A request that was sent and whose answer was not read."""
 

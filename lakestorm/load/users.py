@@ -62,7 +62,10 @@ class ScheduledUser(User):
         raise NotImplementedError
 
     def requests(self) -> Iterator[tuple[float, Any]]:
-        """(intended, what) of one request after the other, each when its time has come, until told to stop."""
+        """(intended, what) of one request after the other, each when its time has come, until told to stop.
+
+        In the closed loop nothing sleeps here: a request waits for its answer, and that is where others run.
+        """
         while True:
             intended = self._pending = next(self._schedule) if self._schedule else time.perf_counter()
             if intended > self.stop_at:
@@ -73,8 +76,6 @@ class ScheduledUser(User):
             yield intended, self.decide(intended)[1]
             if self._state == LOCUST_STATE_STOPPING:
                 raise StopUser
-            if not self._schedule:
-                gevent.sleep(0)
 
     def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's signature
         """Note the moment: what is intended later was never offered.

@@ -8,6 +8,7 @@ number n the bits 2·n (bought) and 2·n + 1 (cancelled), least significant bit 
 from __future__ import annotations
 
 import mmap
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 HEADER_BYTES = 64
+HEADER = re.compile(rb"(?=[\s\S]{64})lakestorm-orders 1 ([0-9a-f]+) (\d+)\n+")
 STEP_BYTES = 1 << 20
 BOUGHT, CANCELLED = 0, 1
 
@@ -81,10 +83,10 @@ class AcknowledgedFile:
     def read(cls, path: Path) -> Self:
         """Read a file; raises ResultsError if it is not one of ours."""
         data = path.read_bytes()
-        words = data[:HEADER_BYTES].decode("ascii", "replace").split()
-        if words[:2] != ["lakestorm-orders", "1"]:
+        header = HEADER.fullmatch(data[:HEADER_BYTES])
+        if header is None:
             raise ResultsError(f"{path} is not a list of acknowledged orders that this version can read.")
-        return cls(words[2], int(words[3]), np.frombuffer(data, dtype=np.uint8, offset=HEADER_BYTES))
+        return cls(header[1].decode(), int(header[2]), np.frombuffer(data, dtype=np.uint8, offset=HEADER_BYTES))
 
     def flags(self, which: int) -> npt.NDArray[np.bool_]:
         """Whether each line number was acknowledged as BOUGHT or CANCELLED; shape (lines,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -34,10 +35,10 @@ def create_folder(results: Path, name: str, keep: int) -> Path:
         folder = make_unique(results, name)
         (folder / "histograms").mkdir()
         point_latest(results, folder)
+        prune(results, keep, folder)
     except OSError as error:
         reason = f'RESULTS_DIR is "{results}": {error.strerror}. A folder that can be written is wanted.'
         raise SettingsError([reason]) from error
-    prune(results, keep)
     return folder
 
 
@@ -48,6 +49,8 @@ def make_unique(results: Path, name: str) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
+            if not folder.exists():  # a broken link on the way there
+                raise
             continue
         return folder
     raise SettingsError([f'RESULTS_DIR is "{results}": it holds 9,999 runs of this very second.'])
@@ -61,11 +64,16 @@ def point_latest(results: Path, folder: Path) -> None:
     new.replace(results / "latest")
 
 
-def prune(results: Path, keep: int) -> None:
-    """Delete the oldest run folders beyond `keep`; 0 keeps all. Nothing but run folders is ever touched."""
+def prune(results: Path, keep: int, newest: Path) -> None:
+    """Delete the oldest run folders beyond `keep`; 0 keeps all. Nothing but run folders is ever touched.
+
+    `newest` counts and stays, whatever its name says: clocks go back, and folders come from other machines.
+    """
     runs = sorted(p for p in results.iterdir() if RUN_FOLDER.fullmatch(p.name) and p.is_dir() and not p.is_symlink())
-    for folder in runs[: max(0, len(runs) - keep)] if keep else []:
-        shutil.rmtree(folder)
+    older = [folder for folder in runs if folder != newest]
+    for folder in older[: max(0, len(older) + 1 - keep)] if keep else []:
+        with contextlib.suppress(FileNotFoundError):  # another run that begins just now deletes it too
+            shutil.rmtree(folder)
 
 
 class ResultsWriter:
@@ -103,9 +111,10 @@ class ResultsWriter:
 
     def append_seconds(self, timelines: Mapping[str, Timeline], before: int) -> None:
         """Append the seconds that have passed to timeline.csv; `finish` writes them again with late changes."""
-        with (self.folder / "timeline.csv").open("a", encoding="utf-8") as out:
-            out.write(timeline_csv(timelines, self._seconds, before))
-        self._seconds = before
+        if before > self._seconds:
+            with (self.folder / "timeline.csv").open("a", encoding="utf-8") as out:
+                out.write(timeline_csv(timelines, self._seconds, before))
+            self._seconds = before
         self.flush()
 
     def flush(self) -> None:

@@ -206,7 +206,8 @@ class Parser:
         if self._next.text in COMPARES:
             raise refused(self._next, "one comparison is allowed; write two expressions")
         if self._next.kind != "end":
-            raise refused(self._next, "an operator or the end is wanted here")
+            hint = "; numbers have no units, and two conditions are two expressions" * (self._next.kind == "name")
+            raise refused(self._next, f"an operator or the end is wanted here{hint}")
         return Comparison(sign.text, left, right)
 
     def _sum(self) -> Node:
@@ -261,9 +262,10 @@ class Parser:
 def prefix_fault(prefix: str, seen: set[str]) -> str:
     """What is wrong with a prefix."""
     if prefix in seen:
-        return f"{prefix}: stands here twice"
+        return f"“{prefix}:” stands here twice"
     near = difflib.get_close_matches(prefix, (ABORT, IF_ANY), 1)
-    return f"{prefix}: is no prefix; " + (f"did you mean {near[0]}:" if near else f"{ABORT}: and {IF_ANY}: are")
+    meant = f"did you mean “{near[0]}:”" if near else f"there are “{ABORT}:” and “{IF_ANY}:”"
+    return f"“{prefix}:” is no prefix; {meant}"
 
 
 def names_of(node: Node) -> Iterator[Name]:
@@ -285,7 +287,7 @@ def text_of(node: Node, level: int = 0) -> str:
     """A tree as text that reads back as the same tree, with no more parentheses than it needs."""
     match node:
         case Number(value):
-            return f"{value:.17g}" if value != round(value) or value >= 1e15 else f"{value:.0f}"  # noqa: PLR2004
+            return repr(value).removesuffix(".0")
         case Name(path):
             return path
         case Negative(of):

@@ -145,6 +145,12 @@ WRONG = {
 }
 """What makes the books not balance, as a sentence."""
 
+ENTRIES = frozenset(WRONG) | {
+    "stock_start", "restocked", "stock_now", "net_sold", "sold_out_items",
+    "lines", "unsettled", "acknowledged", "recovered",
+}  # fmt: skip
+"""The ledger's numbers, by which thresholds may ask for them."""
+
 
 def balance(
     stock: Stock, processes: Iterable[ProcessLines], *, foreign: str = "", unsettled: int = 0, complete: bool = True

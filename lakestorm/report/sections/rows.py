@@ -1,0 +1,46 @@
+"""Small pictures over time above each other, one row a series, each with an axis of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from lakestorm.report.pictures import axis, note, step_line, time_layout
+
+if TYPE_CHECKING:
+    from lakestorm.report.timescale import TimeScale
+
+ROW = 96
+GAP = 22
+"""Pixels of a row, and between rows."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One series. Shapes: `x` seconds and `y` of one length; None in `y` where there is no value."""
+
+    label: str
+    unit: str
+    colour: str
+    x: list[Any]
+    y: list[Any]
+    filled: bool = False
+
+
+def rows_figure(scale: TimeScale, rows: list[Row]) -> dict[str, Any]:
+    """The rows as one figure, the first on top."""
+    height = len(rows) * ROW + (len(rows) - 1) * GAP
+    found = time_layout(scale, height)
+    data = []
+    for i, row in enumerate(rows):
+        suffix = "" if i == 0 else str(i + 1)
+        top = 1 - i * (ROW + GAP) / height
+        bottom = max(0.0, top - ROW / height)
+        found[f"yaxis{suffix}"] = axis(row.unit, domain=[bottom, top], rangemode="tozero", nticks=4)
+        label = note(1, (top + bottom) / 2, row.label, xref="paper", yref="paper", xanchor="left", xshift=6)
+        found["annotations"].append(label | {"width": 120, "align": "left", "name": "label"})
+        found["annotations"][-1]["font"] = {"size": 12, "color": "--ink"}
+        fill = {"fill": "tozeroy", "fillcolor": f"{row.colour}/0.7"} if row.filled else {}
+        data.append(step_line(row.x, row.y, row.colour, row.label, row.unit, yaxis=f"y{suffix}", **fill))
+    found["xaxis"]["anchor"] = f"y{len(rows)}" if len(rows) > 1 else "y"
+    return {"data": data, "layout": found}

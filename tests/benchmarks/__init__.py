@@ -1,0 +1,1 @@
+"""How fast lakestorm is, as ratios against named peers in the same run: `make bench`."""
