@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gevent
 import gevent.event
 
+from lakestorm.load.locust_stats import SecondsToLocust, is_only_locust_listening
 from lakestorm.load.machine import command_line, machine, quiet_collector
 from lakestorm.load.part import RunContext, RunPart, Scenario
 from lakestorm.load.self_watch import SelfWatch
@@ -63,7 +64,9 @@ class LiveRun:
         self.folder = create_folder(run.results_dir, f"{stamp}-{'+'.join(self._names)}", run.results_keep)
         self.origin = time.perf_counter()
         self._writer = ResultsWriter(self.folder)
-        self.recorder = Recorder(self._writer, warmup_s=run.warmup_s)
+        to_locust = SecondsToLocust(environment, lambda: self.started_at).add
+        tell = to_locust if is_only_locust_listening(environment) else None
+        self.recorder = Recorder(self._writer, warmup_s=run.warmup_s, tell=tell)
         self._parts = [scenario.begin(self._context()) for scenario in scenarios]
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lakestorm.load.locust_stats import is_only_locust_listening
 from lakestorm.record.requests import Outcome
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Meter:
 
     def __init__(self, record: RequestRecord, environment: Environment, refused_name: str | None = None) -> None:
         self.record = record
+        self._fires_answers = not is_only_locust_listening(environment)
         self._fire = environment.events.request.fire
         self._type, _, self._name = record.name.partition(" ")
         self._refused_name = (refused_name or record.name).partition(" ")[2]
@@ -54,7 +56,8 @@ class Meter:
     ) -> None:
         """A request was answered: completed or refused."""
         self.record.rows.extend((intended, previous_end, free, started, ended, outcome, retried))
-        self._tell(self._name if outcome == Outcome.COMPLETED else self._refused_name, ended - intended, None)
+        if self._fires_answers:
+            self._tell(self._name if outcome == Outcome.COMPLETED else self._refused_name, ended - intended, None)
 
     def recovered(self, intended: float, previous_end: float, free: float, started: float, ended: float) -> None:
         """A request whose answer was lost was found to have been done."""

@@ -10,12 +10,17 @@ from lakestorm.record.readings import Readings
 from lakestorm.record.requests import RequestRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    import numpy.typing as npt
 
     from lakestorm.record.manifest import RequestSpans
     from lakestorm.record.readings import Reading
     from lakestorm.record.results import ResultsWriter
     from lakestorm.record.timeline import Timeline
+
+    Tell = Callable[[str, int, npt.NDArray[np.float64]], None]
 
 PROVISIONAL_S = 2
 """A second is appended to timeline.csv once it is this old; what changes later is written at the end."""
@@ -27,13 +32,16 @@ class Recorder:
     Args:
         writer: of the run's results folder.
         warmup_s: see RequestRecord.
+        tell: called with (name, second, durations in seconds) of the answers of each second: responses, or service
+            times in a closed loop.
     """
 
-    def __init__(self, writer: ResultsWriter, *, warmup_s: float) -> None:
+    def __init__(self, writer: ResultsWriter, *, warmup_s: float, tell: Tell | None = None) -> None:
         self.records: dict[str, RequestRecord] = {}
         self.readings = Readings()
         self._writer = writer
         self._warmup_s = warmup_s
+        self._tell = tell
 
     def add(
         self,
@@ -89,6 +97,8 @@ class Recorder:
                 for kind, seconds in durations.items():
                     self._writer.log_second(of_record.name, kind, second, seconds)
                     yield
+                if self._tell is not None:
+                    self._tell(of_record.name, second, durations.get("response", durations["service"]))
 
     def _timelines(self) -> dict[str, Timeline]:
         return {name: record.timeline for name, record in self.records.items()}

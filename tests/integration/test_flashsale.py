@@ -211,6 +211,34 @@ def dump(environment, **kwargs):
 """
 
 
+LISTEN = """
+from locust import events
+heard = []
+
+@events.request.add_listener
+def hear(request_type, name, response_time, exception, **kwargs):
+    heard.append((name, response_time, exception))
+
+@events.test_stop.add_listener
+def check(environment, **kwargs):
+    buys = [t for name, t, e in heard if name == "order.buy" and e is None]
+    assert len(buys) == environment.stats.get("order.buy", "PG").num_requests
+    open("heard.json", "w").write(json.dumps([len(buys), sum(buys)]))
+"""
+
+
+def test_listeners_of_others_hear_of_each_request(database: dict[str, str], tmp_path: Path) -> None:
+    """A listener in somebody's own locustfile gets every single request, and Locust's table still agrees."""
+    make_shop(database, items=50)
+    file = tmp_path / "heard_sale.py"
+    file.write_text((ROOT / "locustfiles" / "flashsale.py").read_text() + "import json\n" + LISTEN)
+    done = run_locust("-u", "10", "-r", "10", "-t", "4s", env=database, cwd=tmp_path, file=file)
+    count, total_ms = json.loads((tmp_path / "heard.json").read_text())
+    buys = done.total("PG order.buy")
+    assert count == buys["completed"] > 100
+    assert total_ms / count == pytest.approx(buys["response_ms"]["mean"], rel=0.001)
+
+
 def test_locusts_own_percentiles_agree(database: dict[str, str], tmp_path: Path) -> None:
     """Locust's table and run.json show the same population: the same count, percentiles within 1 %."""
     make_shop(database, items=500, stock=1_000_000)
