@@ -46,8 +46,9 @@ bench: setup ## ratios against named peers in the same run
 report: setup ## the last run's report again, from its folder alone
 	@$(BIN)/lakestorm report results/latest
 
-env: setup ## write .env.example from the code
+env: setup ## write .env.example and docs/run.schema.json from the code
 	@$(BIN)/python -m lakestorm.settings > .env.example
+	@$(BIN)/python scripts/schema.py > docs/run.schema.json
 
 lock: setup ## resolve requirements.lock anew for Linux and macOS, names and hashes only
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

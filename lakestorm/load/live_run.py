@@ -11,7 +11,7 @@ import gevent
 import gevent.event
 
 from lakestorm.load.locust_stats import SecondsToLocust, is_only_locust_listening
-from lakestorm.load.machine import command_line, machine, quiet_collector
+from lakestorm.load.machine import command_line, quiet_collector
 from lakestorm.load.part import RunContext, RunPart, Scenario
 from lakestorm.load.self_watch import SelfWatch
 from lakestorm.model.orders import RunKey
@@ -37,18 +37,18 @@ class LiveRun:
         environment: Locust's.
         settings: as loaded at the edge.
         scenarios: what runs.
-        versions: of the services under load.
+        machine: where the load is made, and the versions of the services under it.
     """
 
     def __init__(
-        self, environment: Environment, settings: Settings, scenarios: Sequence[Scenario], versions: dict[str, str]
+        self, environment: Environment, settings: Settings, scenarios: Sequence[Scenario], machine: dict[str, Any]
     ) -> None:
         self.environment = environment
         self.settings = settings
         self.doors_open_s = doors_open_s(environment, settings)
         self.users_peak = 0
         self.stopped_by = ""
-        self._versions = versions
+        self._machine = machine
         self._names = [scenario.name for scenario in scenarios]
         self._ordinals = 0
         self.each_second: list[Callable[[int, int], None]] = []
@@ -132,7 +132,7 @@ class LiveRun:
             stopped_by=self.stopped_by,
             command=command_line(),
             settings=self.settings.public(),
-            environment=machine() | {"services": self._versions},
+            environment=self._machine,
             requests=requests,
             probes=self.recorder.readings.summary(),
             ledger=ledger,

@@ -19,6 +19,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRu
 from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
 from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
+from lakestorm.load.machine import machine
 from lakestorm.load.progress import RunProgress
 from lakestorm.load.shape import ProfileShape
 from lakestorm.load.verdicts import Judge
@@ -45,7 +46,7 @@ class Session:
         self.scenarios: list[Scenario] = []
         self.live: LiveRun | None = None
         self._judge: Judge | None = None
-        self._versions: dict[str, str] = {}
+        self._machine: dict[str, Any] = {}
         self._finished: list[tuple[Run, LiveRun]] = []
         self._broke = False
         self._progress: RunProgress | None = None
@@ -131,14 +132,16 @@ class Session:
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
         self._judge = Judge(self.settings, self.scenarios)
+        versions: dict[str, str] = {}
         for scenario in self.scenarios:
-            self._versions |= scenario.check(self.settings)
+            versions |= scenario.check(self.settings)
+        self._machine = machine() | {"services": versions}
         environment.lakestorm = self
         return ExitCode.PASSED
 
     def _start(self, environment: Environment) -> int:
         self._broke = False
-        self.live = LiveRun(environment, self.settings, self.scenarios, self._versions)
+        self.live = LiveRun(environment, self.settings, self.scenarios, self._machine)
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
         self._show_progress(environment, self.live)
@@ -162,7 +165,8 @@ class Session:
         options = environment.parsed_options
         if options is None or not (options.headless and options.only_summary):
             return
-        run_time_s = environment.shape_class.duration_s() if environment.shape_class else options.run_time
+        shape = environment.shape_class
+        run_time_s = shape.duration_s() if isinstance(shape, ProfileShape) else options.run_time
         self._progress = RunProgress(live.recorder.records, run_time_s or 0)
         live.each_second.append(self._progress.show)
 

@@ -10,6 +10,7 @@ from lakestorm.load.aborting import AbortWatch
 from lakestorm.load.suite import SCENARIOS
 from lakestorm.record.manifest import write_text
 from lakestorm.report.junit import junit_xml
+from lakestorm.report.page import write_page
 from lakestorm.report.summary import summary_md
 from lakestorm.settings import RunSettings
 from lakestorm.verdict.thresholds import Reader, default_thresholds
@@ -60,6 +61,7 @@ class Judge:
         """Write what people and CI read."""
         write_text(folder / "junit.xml", junit_xml(run))
         write_text(folder / "summary.md", summary_md(run))
+        write_page(folder)
 
     def exit_code(self, run: Run, *, broke: bool) -> int:
         """As documented."""
