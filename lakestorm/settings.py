@@ -11,16 +11,16 @@ import difflib
 import math
 import os
 import sys
-import types
 import typing
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lakestorm.errors import SettingsError, exit_on_error
+from lakestorm.setting_words import setting, text_of, wanted
 
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,19 +29,6 @@ if typing.TYPE_CHECKING:
 
 PURCHASE_KINDS = ("buy", "view", "cancel")
 """What `PURCHASE_MIX` may name."""
-
-
-def setting(default: Any, about: str, *, unit: str = "", note: str = "", **bounds: Any) -> Any:
-    """A field with what `.env.example` and an error message need to explain it.
-
-    Args:
-        default: its value where nothing is set.
-        about: one sentence, what it is for.
-        unit: of the number, in words ("milliseconds").
-        note: what a special value means ("0 = never").
-        bounds: `ge`, `gt`, `le`, `lt`, as pydantic takes them.
-    """
-    return Field(default=default, description=about, json_schema_extra={"unit": unit, "note": note}, **bounds)
 
 
 def mix_from_text(text: object) -> object:
@@ -241,6 +228,77 @@ class ReplaySettings(Group):
     )
 
 
+class KafkaSettings(Group):
+    """The brokers."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_")
+
+    brokers: str = setting("kafka:9092", "Bootstrap brokers, comma between.", min_length=1)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = setting(
+        "PLAINTEXT", "As librdkafka's security.protocol."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = setting(
+        "PLAIN", "With SASL: how the password is proved."
+    )
+    sasl_username: str = setting("", "With SASL: the user.", note="empty = none")
+    sasl_password: SecretStr = setting(SecretStr(""), "With SASL: the password, or KAFKA_SASL_PASSWORD_FILE.")
+    ssl_ca_location: str = setting("", "File with the certificate authority.", note="empty = the system's")
+    acks: Literal["all", "1", "0"] = setting(
+        "all", "Who must have a record before it counts as acknowledged; less than all may lose records."
+    )
+
+
+class SchemaSettings(Group):
+    """The schema registry."""
+
+    model_config = SettingsConfigDict(env_prefix="SCHEMA_")
+
+    registry_url: str = setting("http://schema-registry:8081", "Base address of its Confluent REST API.", min_length=1)
+    registry_basic_auth: SecretStr = setting(
+        SecretStr(""), "user:password, or SCHEMA_REGISTRY_BASIC_AUTH_FILE.", note="empty = none"
+    )
+    auto_register: bool = setting(True, "Whether a schema that is not there is registered.")
+
+
+class LoginSettings(Group):
+    """Logins."""
+
+    model_config = SettingsConfigDict(env_prefix="LOGIN_")
+
+    gen_every_ms: int = setting(
+        100,
+        "Each user produces one login this often.",
+        unit="milliseconds",
+        note="0 = as fast as the brokers acknowledge",
+        ge=0,
+        le=3_600_000,
+    )
+    topic: str = setting("login-events", "Where logins go.", min_length=1)
+    labels_topic: str = setting("login-labels", "Where the truth about anomalies goes.", min_length=1)
+    accounts: int = setting(1000, "Accounts that log in.", unit="accounts", ge=1, le=10_000_000)
+    anomaly_ratio: float = setting(
+        0.01, "Share of live logins that begin an anomaly or a hard case that is none.", ge=0, le=0.5
+    )
+    domestic: bool = setting(False, "Whether impossible journeys may stay within one country.")
+    backfill_days: int = setting(14, "Days of history written first.", unit="days", note="0 = none", ge=0, le=3650)
+    time_scale: float = setting(1.0, "Event seconds a second; above 1 the run needs an end (-t).", ge=1, le=1_000_000)
+    late_ratio: float = setting(0.0, "Share of live logins produced behind their event time.", ge=0, le=0.5)
+    duplicate_ratio: float = setting(0.0, "Share of live logins produced twice.", ge=0, le=0.5)
+    poison_ratio: float = setting(0.0, "Broken records beside the live logins, as a share of them.", ge=0, le=0.5)
+    in_flight: int = setting(
+        10_000, "Records of one process that may wait for their acknowledgement.", unit="records", ge=1, le=1_000_000
+    )
+    users: int = setting(
+        20, "Most users at one time, in the container and the demo (elsewhere -u).", unit="users", ge=1, le=1_000_000
+    )
+    shape: str = setting(
+        "steady", "Load shape of loadshapes/ in the container and the demo (elsewhere -f).", min_length=1
+    )
+    run_time: float = setting(
+        60.0, "How long it lasts, in the container and the demo (elsewhere -t).", unit="seconds", ge=1, le=604_800
+    )
+
+
 class WebSettings(Group):
     """Locust's web page."""
 
@@ -259,10 +317,13 @@ class Settings(BaseModel):
     postgres: PostgresSettings
     purchase: PurchaseSettings
     flashsale: FlashSaleSettings
+    kafka: KafkaSettings
+    registry: SchemaSettings
+    login: LoginSettings
     replay: ReplaySettings
     web: WebSettings
 
-    GUARDED_PREFIXES: ClassVar = ("PURCHASE_", "FLASHSALE_")
+    GUARDED_PREFIXES: ClassVar = ("PURCHASE_", "FLASHSALE_", "LOGIN_")
     """An unknown name with one of these is a typing mistake; other prefixes belong to the platform's `.env` too."""
 
     @classmethod
@@ -343,48 +404,6 @@ def problems_of(group: type[Group], error: ValidationError) -> Iterator[str]:
         info = next(f for g, n, f in every_field() if env_name(g, n) == name)
         value = "(hidden)" if info.annotation is SecretStr else f'"{text_of(detail["input"])}"'
         yield f"{name} is {value}: {wanted(info)} is wanted. Set it in .env or the environment."
-
-
-def wanted(field: FieldInfo) -> str:
-    """What a setting takes, in words: kind, unit, bounds, special values."""
-    extra: dict[str, str] = field.json_schema_extra  # type: ignore[assignment]
-    unit = f" of {extra['unit']}" if extra["unit"] else ""
-    note = f" ({extra['note']})" if extra["note"] else ""
-    return f"{kind_of(field.annotation)}{unit}{bounds_of(field)}{note}"
-
-
-def kind_of(annotation: Any) -> str:
-    """A type in words."""
-    origin = typing.get_origin(annotation)
-    if origin is Literal:
-        return "one of " + ", ".join(typing.get_args(annotation))
-    if origin in (types.UnionType, typing.Union):
-        return kind_of(typing.get_args(annotation)[0])
-    kinds = {int: "a whole number", float: "a number", str: "text", Path: "a path", SecretStr: "text"}
-    return kinds.get(annotation, "a list")
-
-
-def bounds_of(field: FieldInfo) -> str:
-    """Bounds of a number as `≥ 0, ≤ 9`, or that text must not be empty."""
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    found = [
-        f"{sign} {value}"
-        for rule in field.metadata
-        for attribute, sign in signs.items()
-        if (value := getattr(rule, attribute, None)) is not None
-    ]
-    if any(getattr(rule, "min_length", None) for rule in field.metadata):
-        found.append("not empty")
-    return f" {', '.join(found)}" if found else ""
-
-
-def text_of(value: object) -> str:
-    """A value as it would stand in `.env`; a secret as stars."""
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return ",".join(f"{k}:{text_of(v)}" for k, v in value.items())
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def env_example() -> str:

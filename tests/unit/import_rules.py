@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BASE = {"settings", "errors"}
+BASE = {"settings", "setting_words", "errors"}
 PURE = {"model", "record", "verdict"}
 IO = {"clients", "probes"}
 BELOW_ADAPTERS = IO | PURE | BASE
 BELOW_EDGES = {"load", "report", "sandbox"} | BELOW_ADAPTERS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "setting_words"},
+    "setting_words": set(),
     "model": BASE,
     "record": {"model"} | BASE,
     "verdict": {"record", "model"} | BASE,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.import_rules import MAY_IMPORT, PURE, breaches, place_of, sources
+from tests.unit.import_rules import BASE, MAY_IMPORT, PURE, breaches, place_of, sources
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sources(ROOT)
@@ -149,7 +149,7 @@ def test_the_table_has_no_loop() -> None:
         return MAY_IMPORT[place] | {deep for next_ in MAY_IMPORT[place] for deep in below(next_, (*seen, place))}
 
     assert all(below(place) == MAY_IMPORT[place] for place in MAY_IMPORT)
-    assert all(MAY_IMPORT[place] <= PURE | {"settings", "errors"} for place in PURE)
+    assert all(MAY_IMPORT[place] <= PURE | BASE for place in PURE)
 
 
 WATCH = """
@@ -234,19 +234,24 @@ def test_importing_what_needs_locust_adds_nothing_to_it(tmp_path: Path) -> None:
     assert effects == []
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "threads"),
-        ("import socket\nkept = socket.socket()", "sockets, pipes and files"),
-        ("import os\nos.environ['A'] = 'b'", "environment"),
-        ("open('new', 'w').close()", "files"),
-        ("kept = open(__file__)", "sockets, pipes and files"),
-        ("import signal\nsignal.signal(signal.SIGTERM, print)", "signals"),
-    ],
-)
-def test_a_planted_effect_is_found(tmp_path: Path, source: str, words: str) -> None:
-    """The watch notices each kind of effect."""
-    (tmp_path / "planted_effect.py").write_text(source)
-    effects, _ = watched(["planted_effect"], [], tmp_path)
-    assert any(effect.startswith(f"planted_effect: {words}") for effect in effects), effects
+EFFECTS = {
+    "threads": "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "children": "import subprocess as s, sys\nkept = s.Popen([sys.executable, '-c', 'input()'], stdin=-1, stderr=-3)",
+    "sockets, pipes and files": "import socket\nkept = socket.socket()",
+    "environment": "import os\nos.environ['A'] = 'b'",
+    "files": "open('new', 'w').close()",
+    "signals": "import signal\nsignal.signal(signal.SIGTERM, print)",
+    "umask": "import os\nos.umask(0o77)",
+    "listeners": "import locust\nlocust.events.init.add_listener(print)",
+    "folder": "import os\nos.mkdir('below')\nos.chdir('below')",
+}
+
+
+def test_planted_effects_are_found(tmp_path: Path) -> None:
+    """The watch notices each kind of effect, and says of which module it is."""
+    names = [f"planted_{number}" for number in range(len(EFFECTS))]
+    for name, source in zip(names, EFFECTS.values(), strict=True):
+        (tmp_path / f"{name}.py").write_text(source)
+    wanted = {f"{name}: {what} " for name, what in zip(names, EFFECTS, strict=True)}
+    effects, _ = watched(names, ["locust"], tmp_path)
+    assert {start for start in wanted if not any(effect.startswith(start) for effect in effects)} == set()

@@ -1,0 +1,89 @@
+"""Kafka as an application reaches it: configuration from settings, and refusals in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from lakestorm.errors import PlatformError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from confluent_kafka.admin._metadata import ClusterMetadata
+
+    from lakestorm.settings import KafkaSettings
+
+ANSWER_S = 10.0
+"""How long the brokers may take to answer before a run begins."""
+
+
+def client_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    """What every client needs: brokers, security, silence (errors are told by us, once)."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.brokers,
+        "client.id": client_id,
+        "security.protocol": settings.security_protocol,
+        "log_level": 0,
+        "reconnect.backoff.max.ms": 1000,
+    }
+    if settings.security_protocol.startswith("SASL"):
+        config |= {
+            "sasl.mechanism": settings.sasl_mechanism,
+            "sasl.username": settings.sasl_username,
+            "sasl.password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.ssl_ca_location:
+        config["ssl.ca.location"] = settings.ssl_ca_location
+    return config
+
+
+def describe(settings: KafkaSettings, client_id: str) -> ClusterMetadata:
+    """Brokers and topics.
+
+    Raises:
+        UnreachableError: no broker answers, or they refuse us; names them and librdkafka's own word.
+    """
+    said: list[KafkaError] = []
+    client = AdminClient(client_config(settings, client_id) | {"error_cb": said.append})
+    try:
+        return client.list_topics(timeout=ANSWER_S)
+    except KafkaException as error:
+        client.poll(0)
+        raise unreachable(settings, said[0] if said else error.args[0]) from error
+
+
+def unreachable(settings: KafkaSettings, error: KafkaError) -> UnreachableError:
+    """The client's refusal as a sentence: where, why, what to do."""
+    return UnreachableError(
+        f"Kafka at {settings.brokers} ({settings.security_protocol}) cannot be used: {error.str()} ({error.name()})."
+        " Check KAFKA_BROKERS and the KAFKA_ settings for security, or start one with"
+        " `lakestorm sandbox up --with kafka,registry`."
+    )
+
+
+def make_topic(settings: KafkaSettings, client_id: str, topic: str, config: Mapping[str, str]) -> None:
+    """Make a topic with the brokers' default number of partitions, if it is not there.
+
+    Raises:
+        PlatformError: the brokers refuse.
+    """
+    client = AdminClient(client_config(settings, client_id))
+    made = client.create_topics([NewTopic(topic, -1, -1, config=dict(config))], request_timeout=ANSWER_S)
+    try:
+        made[topic].result(ANSWER_S)
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise refused_topic(topic, reason) from error
+
+
+def refused_topic(topic: str, error: KafkaError) -> PlatformError:
+    """Why a topic cannot be written, as a sentence."""
+    return PlatformError(
+        f"The topic {topic} cannot be written: {error.str()} ({error.name()})."
+        " Grant the right to it, make it beforehand, or name another (LOGIN_TOPIC, LOGIN_LABELS_TOPIC)."
+    )

@@ -1,0 +1,100 @@
+"""The schema registry: a schema's id, registered or looked up once; and Confluent's wire format around Avro."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import fastavro
+import httpx2
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from lakestorm.errors import PlatformError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakestorm.settings import SchemaSettings
+
+WAIT_S = 10.0
+PAUSE_S = 0.5
+MAGIC = 0
+NOT_THERE = (40401, 40403)
+"""The registry's words for an unknown subject and an unknown schema."""
+
+
+def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any], *, wait_s: float = WAIT_S) -> int:
+    """The id of a schema under a subject; registered if that is allowed, and waited for while the registry is down.
+
+    Raises:
+        UnreachableError: no answer within wait_s.
+        PlatformError: the registry refuses the schema, or does not know it and it may not be registered.
+    """
+    url = settings.registry_url.rstrip("/")
+    config: dict[str, Any] = {"url": url, "timeout": 5, "max.retries": 0}
+    if auth := settings.registry_basic_auth.get_secret_value():
+        config["basic.auth.user.info"] = auth
+    client, wanted = SchemaRegistryClient(config), Schema(json.dumps(schema), "AVRO")
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return ask(client, subject, wanted, register=settings.auto_register)
+        except SchemaRegistryError as error:
+            raise refused(settings, subject, error) from error
+        except httpx2.HTTPError as error:
+            if time.monotonic() > until:
+                raise unreachable(url, error) from error
+            time.sleep(PAUSE_S)
+
+
+def ask(client: SchemaRegistryClient, subject: str, schema: Schema, *, register: bool) -> int:
+    """The id of a schema, registered or looked up; raises what the client raises."""
+    if register:
+        return client.register_schema(subject, schema)
+    return int(client.lookup_schema(subject, schema).schema_id or 0)
+
+
+def refused(settings: SchemaSettings, subject: str, error: SchemaRegistryError) -> PlatformError:
+    """The registry's own explanation, and what to do."""
+    hint = (
+        " Set SCHEMA_AUTO_REGISTER=1, or register it beforehand."
+        if error.error_code in NOT_THERE and not settings.auto_register
+        else ""
+    )
+    return PlatformError(
+        f"The schema registry at {settings.registry_url} refuses {subject}: {error.error_message}"
+        f" (HTTP {error.http_status_code}, code {error.error_code}).{hint}"
+    )
+
+
+def unreachable(url: str, error: Exception) -> UnreachableError:
+    """A registry that does not answer, as a sentence."""
+    return UnreachableError(
+        f"The schema registry at {url} does not answer: {str(error) or type(error).__name__}. Check"
+        " SCHEMA_REGISTRY_URL, or start one with `lakestorm sandbox up --with kafka,registry`."
+    )
+
+
+class Encoder:
+    """Writes records of one schema in Confluent's wire format: byte 0, the schema's id in 4 bytes, the Avro body.
+
+    Args:
+        schema: the writer's schema.
+        number: its id in the registry.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], number: int) -> None:
+        self._schema = fastavro.parse_schema(dict(schema))
+        self._header = struct.pack(">bI", MAGIC, number)
+        self._write = fastavro.schemaless_writer
+
+    def __call__(self, record: Mapping[str, Any]) -> bytes:
+        """The record's bytes."""
+        out = io.BytesIO()
+        out.write(self._header)
+        self._write(out, self._schema, record)
+        return out.getvalue()
