@@ -75,11 +75,11 @@ def create(backend: Backend, *, alter: bool = False) -> None:
             _refuse_encoding(cursor)
             there = read_tables(cursor)
             _refuse_missing(there, alter=alter)
+            _refuse(misfits(there), "Give the load a database of its own, or change these columns.")
             if NEEDED.keys() - there.keys():
                 cursor.execute(_text("tables.sql"))
             if alter:
                 cursor.execute(_text("columns.sql"))
-            _refuse(misfits(read_tables(cursor)), "Give the load a database of its own, or change these columns.")
     except psycopg2.Error as error:
         raise PlatformError(f"The tables could not be made; nothing was changed. {words_of(error)}") from error
 

@@ -13,7 +13,7 @@ from lakestorm.settings import env_name, every_field
 if TYPE_CHECKING:
     from pathlib import Path
 
-hypothesis.settings.register_profile("unit", deadline=None, max_examples=40, database=None)
+hypothesis.settings.register_profile("unit", deadline=None, max_examples=30, database=None)
 hypothesis.settings.load_profile("unit")
 
 

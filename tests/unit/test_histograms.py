@@ -171,7 +171,7 @@ def log_of(path: Path, seconds: dict[int, Floats]) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["constant", "lognormal", "heavy tail", "nanoseconds"])
 def test_hdrhistogram_reads_our_logs(tmp_path: Path, kind: str) -> None:
     """Its own reader finds every second, at its time, with the very counts and maximum that were written."""
     seconds = {3: drawn(kind, 1000), 4: drawn(kind, 1), 70: drawn(kind, 10)}

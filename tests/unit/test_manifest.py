@@ -144,6 +144,13 @@ def test_what_is_no_run_is_refused(text: str) -> None:
         run_from_json(text)
 
 
+@pytest.mark.parametrize(("value", "words"), [(float("inf"), "Infinity"), (float("nan"), "NaN")])
+def test_numbers_that_json_does_not_have_are_refused(value: float, words: str) -> None:
+    """A file that is whole but for an infinity or NaN is no JSON, though Python's reader would take it."""
+    with pytest.raises(ResultsError, match=rf"^run\.json is not JSON: it holds {words}\.$"):
+        run_from_json(changed(["started_at"], value))
+
+
 def test_fields_of_later_versions_are_ignored() -> None:
     """The layout may grow: what this version does not know is passed over."""
     assert run_from_json(changed(["colour"], "blue")) == RUN

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lakestorm.record.manifest import Latency, RequestSpans, RequestSummary
-from lakestorm.verdict.selfcheck import generator_faults
+from lakestorm.verdict.selfcheck import FEWEST, generator_faults
 
 
-def latency(p99: float | None) -> Latency:
-    """A distribution with this p99 in milliseconds."""
-    return Latency(count=9, min=0, mean=1, p50=1, p90=1, p95=1, p99=p99, p999=p99, max=p99)
+def latency(p99: float | None, count: int = FEWEST) -> Latency:
+    """A distribution of just enough requests with this p99 in milliseconds."""
+    return Latency(count=count, min=0, mean=1, p50=1, p90=1, p95=1, p99=p99, p999=p99, max=p99)
 
 
 def summary(slip: float | None = None, response: float | None = None, service: float | None = None) -> RequestSummary:
@@ -64,6 +66,13 @@ def test_each_name_is_told_with_its_numbers() -> None:
     assert "250 ms (slip p99; at most 100 ms is allowed)" in found[0]
 
 
+@pytest.mark.parametrize(("count", "is_judged"), [(FEWEST, True), (FEWEST - 1, False), (1, False)])
+def test_a_p99_of_few_is_not_judged(count: int, is_judged: bool) -> None:  # noqa: FBT001 - a table's column
+    """With fewer requests than 100 the p99 is one hiccup's, and says nothing."""
+    one = dataclasses.replace(summary(250), response_ms=latency(1000, count))
+    assert bool(generator_faults({"A": RequestSpans(total=one, measured=one)})) is is_judged
+
+
 def test_the_warm_up_is_not_judged() -> None:
     """Only what was measured counts."""
     bad, good = summary(250, 1000, 4), summary(1, 1000, 4)
@@ -75,5 +84,5 @@ def test_the_warm_up_is_not_judged() -> None:
 def test_a_p99_without_end_is_no_yardstick() -> None:
     """Where the response p99 is not known, slip is not judged by it, and nothing breaks."""
     one = summary(250, 1000, 4)
-    endless = RequestSummary(**{f: getattr(one, f) for f in one.__dataclass_fields__} | {"response_ms": latency(None)})
+    endless = dataclasses.replace(one, response_ms=latency(None))
     assert generator_faults({"A": RequestSpans(total=endless, measured=endless)}) == []

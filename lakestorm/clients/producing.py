@@ -1,0 +1,127 @@
+"""One producer that all greenlets of a process share, and that never blocks their loop.
+
+librdkafka's calls are C: whoever waits inside one stops every user of the process. So it is only ever polled with 0,
+by one greenlet; delivery reports come from there, and time from librdkafka's own clock.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.event
+from confluent_kafka import Producer
+
+from lakestorm.clients.kafka import client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import KafkaError, Message
+
+    from lakestorm.settings import KafkaSettings
+
+    Header = tuple[str, str | bytes | None]
+    Report = Callable[[KafkaError | None, Message], None]
+
+POLL_S = 0.001
+QUEUE_RECORDS = 2_000_000
+"""More than may ever be in flight, so that the window and not the queue is what producers wait for."""
+BATCH_BYTES = 262_144
+LINGER_MS = 5
+DELIVERY_S = 30
+
+
+class Producing:
+    """A producer with a window: as many records as `in_flight` may wait for their acknowledgement.
+
+    Args:
+        settings: brokers, security, acks.
+        client_id: names run and process.
+        in_flight: size of the window, in records.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        client_id: str,
+        in_flight: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._producer = Producer(producer_config(settings, client_id))
+        self._window = in_flight
+        self._clock = clock
+        self._room = gevent.event.Event()
+        self._room.set()
+        self._polling: gevent.Greenlet | None = None
+        self.in_flight = 0
+        self.full = 0
+        """How often somebody had to wait for the window or the queue: back-pressure."""
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._polling = gevent.spawn(self._poll_for_ever)
+
+    def wait_for_room(self) -> float:
+        """Wait until the window has room; when it had, on the clock."""
+        if self.in_flight < self._window:
+            return 0.0
+        self.full += 1
+        while self.in_flight >= self._window:
+            self._room.clear()
+            self._room.wait()
+        return self._clock()
+
+    def send(self, topic: str, key: bytes, value: bytes, headers: list[Header], report: Report) -> None:
+        """Hand a record over; `report` is called once, with an error or with where it stands."""
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            self.in_flight -= 1
+            report(error, message)
+
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=delivered, headers=headers)
+                break
+            except BufferError:
+                self.full += 1
+                gevent.sleep(POLL_S)
+        self.in_flight += 1
+
+    def drain(self, wait_s: float) -> int:
+        """Wait for what is in flight, then let go of the rest; how many were let go, their reports being given."""
+        until = self._clock() + wait_s
+        while self.in_flight and self._clock() < until:
+            gevent.sleep(POLL_S)
+        left = self.in_flight
+        if left:
+            self._producer.purge()
+        while self.in_flight:
+            gevent.sleep(POLL_S)
+        return left
+
+    def close(self) -> None:
+        """Stop polling."""
+        if self._polling is not None:
+            self._polling.kill()
+
+    def _poll_for_ever(self) -> None:
+        while True:
+            served = self._producer.poll(0)
+            if self.in_flight < self._window and not self._room.is_set():
+                self._room.set()
+            gevent.sleep(0 if served else POLL_S)
+
+
+def producer_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    """Idempotent with acks=all; less than that means that records may be lost, and is the user's choice."""
+    return client_config(settings, client_id) | {
+        "acks": settings.acks,
+        "enable.idempotence": settings.acks == "all",
+        "linger.ms": LINGER_MS,
+        "batch.size": BATCH_BYTES,
+        "queue.buffering.max.messages": QUEUE_RECORDS,
+        "delivery.timeout.ms": DELIVERY_S * 1000,
+    }
