@@ -13,6 +13,7 @@ from lakestorm.errors import ExitCode, UsageError, exit_on_error
 from lakestorm.record.manifest import write_text
 from lakestorm.report import shapes
 from lakestorm.report.audit import audit
+from lakestorm.report.rebuild import rebuild
 from lakestorm.report.terminal import equation
 from lakestorm.sandbox import box
 from lakestorm.settings import Settings
@@ -34,6 +35,11 @@ def parser() -> argparse.ArgumentParser:
     audit_verb.set_defaults(run_verb=run_audit)
     demo_verb = verbs.add_parser("demo", help="a sale on a database of its own, from nothing to a verdict")
     demo_verb.set_defaults(run_verb=lambda _: demo(Settings.load(), say))
+    report_verb = verbs.add_parser(
+        "report", help="make a run's report again", epilog="example: lakestorm report results/latest"
+    )
+    report_verb.add_argument("run", type=Path, metavar="RUN", help="results folder, wherever it lies")
+    report_verb.set_defaults(run_verb=run_report)
     add_sandbox(verbs)
     add_shapes(verbs)
     return top
@@ -127,6 +133,12 @@ def run_audit(arguments: argparse.Namespace) -> int:
         print(equation(ledger), *ledger["reasons"], sep="\n")
     codes = {"closed": ExitCode.PASSED, "open": ExitCode.FAILED}
     return codes.get(ledger["state"], ExitCode.UNKNOWN)
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """`lakestorm report RUN`: report.html, summary.md and junit.xml from the folder alone; prints the page's path."""
+    print(rebuild(arguments.run))
+    return ExitCode.PASSED
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lakestorm.sandbox import downloads, services
+from lakestorm.sandbox import maven, services
 from lakestorm.sandbox.artefacts import LOCK_FILE, Artefact, contents_sha256, sha256, unpack
 from lakestorm.sandbox.box import known
 from lakestorm.sandbox.java_service import JavaService
@@ -59,7 +59,7 @@ def coordinates_in(listing: str) -> list[str]:
 
 def pinned(artefact: Artefact, folder: Path) -> Artefact:
     """The file with its sums; downloaded into a folder."""
-    file = downloads.download(artefact, downloads.maven(folder, lambda _: None))
+    file = maven.download(artefact, maven.context(folder, lambda _: None))
     contents = ""
     if artefact.is_unpacked:
         unpack(file, folder / "unpacked")

@@ -1,4 +1,4 @@
-"""What all tests share: skips can be forbidden, and a real PostgreSQL of the sandbox is there for whoever asks."""
+"""What all tests share: skips can be forbidden, and real services of the sandbox are there for whoever asks."""
 
 from __future__ import annotations
 
@@ -48,6 +48,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     sandbox.up(["postgres"])
     yield sandbox.env()
     sandbox.down(erase=True)
+
+
+def one_service(name: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Settings of one real service, which runs until the next is asked for."""
+    sandbox = Sandbox(folder, say=lambda _: None)
+    sandbox.up([name])
+    yield sandbox.env()
+    sandbox.down(erase=True)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of one real Kafka for the whole session; tests take topics of their own."""
+    yield from one_service("kafka", tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of one real schema registry for the whole session; tests take subjects of their own."""
+    yield from one_service("registry", tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture

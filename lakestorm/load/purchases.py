@@ -63,13 +63,10 @@ class FlashSale:
     def check(self, settings: Settings) -> dict[str, str]:
         """The database answers, has our tables with rows in them, takes our connections, and greenlets overlap."""
         psycogreen.gevent.patch_psycopg()
-        backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
-        version = backend.get_parameter_status("server_version") or "unknown"
-        check_tables(backend)
-        check_connections(backend, settings)
-        backend.close()
-        check_overlap(settings)
-        return {"postgresql": version}
+        try:
+            return check_database(settings)
+        except psycopg2.OperationalError as error:
+            raise unreachable(settings.postgres, error) from error
 
     def begin(self, context: RunContext) -> PurchaseRun:
         """Open the pool, set the stock, photograph the books."""
@@ -215,6 +212,17 @@ class PurchaseRun:
             work = functools.partial(restock, stock=stock, references=references)
             _, ended = self.transactions.run(Intent(self._restock_meter, due, ended), work)
             number += len(stock)
+
+
+def check_database(settings: Settings) -> dict[str, str]:
+    """All checks before a run; the server's version."""
+    backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
+    version = backend.get_parameter_status("server_version") or "unknown"
+    check_tables(backend)
+    check_connections(backend, settings)
+    backend.close()
+    check_overlap(settings)
+    return {"postgresql": version}
 
 
 def check_tables(backend: Backend) -> None:

@@ -21,12 +21,13 @@ from lakestorm.record.folder import Results
 from lakestorm.record.manifest import write_text
 from lakestorm.report.sections.answer import answer
 from lakestorm.report.sections.books import books
+from lakestorm.report.sections.distribution import distribution
 from lakestorm.report.sections.failures import failures, failures_over_time
 from lakestorm.report.sections.requests import SHOWN, request_rows
 from lakestorm.report.sections.sale import other_probes, sale
 from lakestorm.report.sections.setup import setup
 from lakestorm.report.sections.throughput import throughput
-from lakestorm.report.sections.times import distribution, timed_names, times_over_time
+from lakestorm.report.sections.times import timed_names, times_over_time
 from lakestorm.report.sections.waits import PARTS, who_waited
 from lakestorm.report.timescale import time_scale
 

@@ -11,7 +11,7 @@ import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any
 
-from lakestorm.record.figures import digits
+from lakestorm.record.figures import THIN, digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,8 @@ class Picture:
         answer: the caption, computed from the data.
         shows: the text alternative.
         figure: {data, layout} for Plotly.
-        key: (colour, text) of what is drawn, for narrow screens.
+        key: (colour, text) of what is drawn.
+        keyed: whether the key is shown on wide screens too, where labels stand beside the lines.
         timed: whether x is the time since the start.
     """
 
@@ -48,6 +49,7 @@ class Picture:
     shows: str
     figure: dict[str, Any]
     key: list[tuple[str, str]]
+    keyed: bool = False
     timed: bool = True
 
     @property
@@ -84,6 +86,7 @@ def layout(height: int, **more: Any) -> dict[str, Any]:
         "hoverlabel": {"bgcolor": "--card", "bordercolor": "--rule", "font": {"color": "--ink"}},
         "hovermode": "x unified",
         "showlegend": False,
+        "separators": f".{THIN}",
         "annotations": [],
         "shapes": [],
         **more,
@@ -99,6 +102,8 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         "zeroline": False,
         "fixedrange": True,
         "automargin": False,
+        "exponentformat": "none",
+        "separatethousands": True,
         **more,
     }
 
@@ -119,8 +124,8 @@ def time_layout(scale: TimeScale, plot_height: int, **more: Any) -> dict[str, An
         tickcolor="--rule",
         hoverformat=",.0f",
     )
-    found["shapes"] += [*phase_shapes(scale), *event_shapes(scale)]
-    found["annotations"] += [*phase_labels(scale), *event_labels(scale)]
+    found["shapes"] += [*phase_shapes(scale), *event_shapes(scale, plot_height)]
+    found["annotations"] += event_labels(scale)
     return found
 
 
@@ -136,35 +141,26 @@ def phase_shapes(scale: TimeScale) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def phase_labels(scale: TimeScale) -> list[dict[str, Any]]:
-    """The warm-up by its name; slopes of the shape speak for themselves."""
-    return [
-        note(phase.from_s, 0, f"{phase.what} (left out of the numbers)", yref="paper", xanchor="left", yanchor="bottom")
-        for phase in scale.phases
-        if phase.what == "warm-up"
-    ]
-
-
-def event_shapes(scale: TimeScale) -> list[dict[str, Any]]:
+def event_shapes(scale: TimeScale, plot_height: int) -> list[dict[str, Any]]:
     """Thin lines from the bottom to the event's label."""
     return [
         {
-            "type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "x0": event.at_s, "x1": event.at_s,
+            "type": "line", "xref": "x", "yref": "paper", "x0": event.at_s, "x1": event.at_s,
+            "y0": 0, "y1": 1 + (EVENT_ROW * (row + 1) - 4) / plot_height,
             "line": {"color": "--soft", "width": 1, "dash": "dot"},
         }
-        for event in scale.events
+        for row, event in enumerate(reversed(scale.events))
     ]  # fmt: skip
 
 
 def event_labels(scale: TimeScale) -> list[dict[str, Any]]:
     """One row a label, so that they never stand in each other's way."""
-    return [
-        note(
-            event.at_s, 1, event.label, yref="paper", yanchor="bottom", yshift=EVENT_ROW * row,
-            xanchor="left" if event.at_s < scale.seconds / 2 else "right",
-        )
-        for row, event in enumerate(reversed(scale.events))
-    ]  # fmt: skip
+    found = []
+    for row, event in enumerate(reversed(scale.events)):
+        early = event.at_s < scale.seconds / 2
+        beside = {"xanchor": "left", "xshift": 3} if early else {"xanchor": "right", "xshift": -3}
+        found.append(note(event.at_s, 1, event.label, yref="paper", yanchor="bottom", yshift=EVENT_ROW * row, **beside))
+    return found
 
 
 def note(x: float, y: float, text: str, **more: Any) -> dict[str, Any]:
@@ -178,16 +174,24 @@ def end_labels(ends: Sequence[tuple[float, str]], plot_height: int, low: float, 
     Args:
         ends: (y, text); y in the axis' own units, log10 on a log axis.
         plot_height: pixels.
-        low, high: the axis' ends.
+        low: the axis' lower end.
+        high: its upper end.
     """
-    pixel = (high - low) / plot_height or 1.0
+    gap = LABEL_GAP * (high - low) / plot_height
     found = []
-    lowest = low
-    for y, text in sorted(ends):
-        at = max(min(max(y, low), high), lowest)
-        lowest = at + LABEL_GAP * pixel
+    for at, (_, text) in zip(spread([y for y, _ in sorted(ends)], gap, low, high), sorted(ends), strict=True):
         label = note(1, at, text, xref="paper", xanchor="left", yanchor="middle", xshift=6, name="label")
         found.append(label | {"font": {"size": 12, "color": "--ink"}})
+    return found
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places in ascending order, moved as little as makes them `gap` apart and keeps them from low to high."""
+    found: list[float] = []
+    for place in places:
+        found.append(max(min(max(place, low), high), found[-1] + gap if found else low))
+    for i in reversed(range(len(found))):
+        found[i] = min(found[i], found[i + 1] - gap if i + 1 < len(found) else high)
     return found
 
 
@@ -209,8 +213,8 @@ def latency_axis(highest_ms: float) -> dict[str, Any]:
 
 
 def time_text(milliseconds: float) -> str:
-    """`0.5 ms`, `20 ms`, `5 s`: two digits tell a tick."""
-    return f"{milliseconds / 1e3:.2g} s" if milliseconds >= 999 else f"{milliseconds:.2g} ms"  # noqa: PLR2004 - 1 s
+    """`0.5 ms`, `200 ms`, `5 s`: a tick."""
+    return f"{milliseconds / 1e3:g} s" if milliseconds >= 999 else f"{milliseconds:.3g} ms"  # noqa: PLR2004 - 1 s
 
 
 def ms_text(milliseconds: float) -> str:

@@ -94,7 +94,7 @@ def diff_line(threshold: ThresholdResult) -> str:
     """`-` stands before what failed, `!` before what is unknown."""
     mark = "-" if threshold.result == "fail" else "!"
     text = f"{mark} {threshold.target}: {threshold.expression} ({threshold.value})"
-    return one_line(text).replace("```", "'''")
+    return one_line(text)
 
 
 def plain(text: str) -> str:

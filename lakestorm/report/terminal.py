@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from lakestorm.record.figures import digits, grouped
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lakestorm.record.manifest import Latency, Run
-
-THIN = "\u2009"
 
 
 def print_summary(run: Run, folder: Path) -> None:
@@ -48,12 +48,12 @@ def percentiles(latency: Latency | None) -> tuple[str, str]:
 
 def three_digits(value: float | None) -> str:
     """A number with three significant digits; ∞ where work never finished."""
-    return "∞" if value is None else f"{value:.3g}" if value < 1000 else f"{value:,.0f}".replace(",", THIN)  # noqa: PLR2004
+    return "∞" if value is None else digits(value)
 
 
 def count(number: int | None) -> str:
     """A whole number with thin spaces for thousands; empty where it does not apply."""
-    return "" if number is None else f"{number:,}".replace(",", THIN)
+    return "" if number is None else grouped(number)
 
 
 def equation(ledger: dict[str, object]) -> str:

@@ -111,6 +111,8 @@ def load_s(run: Run) -> float:
 def events(run: Run) -> list[Event]:
     """What happened once, in order."""
     found = []
+    if run.warmup_s > 0:
+        found.append(Event(run.warmup_s, "warm-up ends"))
     if run.doors_open_s:
         found.append(Event(run.doors_open_s, "doors open"))
     if run.ended_at is not None:
@@ -130,7 +132,7 @@ def slopes(users: Sequence[tuple[float, float]], end_s: float) -> list[Phase]:
     if not users:
         return []
     peak = max(count for _, count in users) or 1.0
-    moments = [at for at, _ in users] + [end_s]
+    moments = [at for at, _ in users[:-1]] + [end_s]
     steps = np.diff([count for _, count in users]) / peak
     words = np.where(steps > LEVEL / 4, "rising", np.where(steps < -LEVEL / 4, "falling", "level")).tolist()
     found: list[Phase] = []

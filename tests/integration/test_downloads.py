@@ -45,14 +45,15 @@ class Repository:
 
     Attributes:
         asked: how often each file was asked for.
-        pause_s: how long it rests after each half of a file.
+        piece_bytes: how much is sent at once.
+        pause_s: how long it rests after each piece.
         cut: files that break off in the middle, and how many times they still do.
     """
 
     def __init__(self, folder: Path) -> None:
         self.files, self.lock_file, self.cache = folder / "files", folder / "lock.toml", folder / "cache"
         self.asked: Counter[str] = Counter()
-        self.pause_s = 0.0
+        self.piece_bytes, self.pause_s = 150_000, 0.0
         self.cut: Counter[str] = Counter()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
@@ -122,17 +123,17 @@ class Repository:
                     return self.send_error(404)
                 repository.asked[file.name] += 1
                 content = file.read_bytes()
-                half = len(content) // 2
+                step = repository.piece_bytes
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
-                    self.wfile.write(content[:half])
-                    time.sleep(repository.pause_s)
-                    if repository.cut[file.name] > 0:
-                        repository.cut[file.name] -= 1
-                        return None
-                    self.wfile.write(content[half:])
+                    for begin in range(0, len(content), step):
+                        if begin and repository.cut[file.name] > 0:
+                            repository.cut[file.name] -= 1
+                            break
+                        self.wfile.write(content[begin : begin + step])
+                        time.sleep(repository.pause_s)
                 return None
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base class has it
@@ -244,14 +245,16 @@ def test_without_a_network_it_says_what_is_needed(repository: Repository) -> Non
 
 
 def test_an_interrupted_download_leaves_nothing_half_made(repository: Repository) -> None:
-    """Ctrl-C in the middle ends soon with 130; the next time fetches what was missing."""
-    repository.pause_s = 2.0
+    """Ctrl-C in the middle ends with 130, long before all has come; the next time fetches what was missing."""
+    repository.piece_bytes, repository.pause_s = 2_000, 0.2
     with repository.start_ready() as process:
         until_s = time.monotonic() + 20
         while not repository.asked and time.monotonic() < until_s:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        told_s = time.monotonic()
+        _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - told_s < 10
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "Interrupted."
     assert "Traceback" not in errors

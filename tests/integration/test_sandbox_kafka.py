@@ -201,7 +201,9 @@ def test_up_status_env_down(folder: Path) -> None:
     assert [process_of(folder, name) for name in ("kafka", "registry")] == processes
     topic = topic_of(env)
     produce(env, topic, 10)
-    identity = ask(env, "/subjects/a-value/versions", avro(("id", "string")))
+    ask(env, "/subjects/a-value/versions", avro(("id", "string")))
+    schema = ask(env, "/subjects/a-value/versions/latest")
+    assert schema[0] == 200
     cluster = AdminClient({"bootstrap.servers": env["KAFKA_BROKERS"]}).list_topics(timeout=TIMEOUT_S).cluster_id
     assert command("down", cwd=folder).returncode == 0
     assert all(java_service.has_gone(process) for process in processes)
@@ -210,7 +212,7 @@ def test_up_status_env_down(folder: Path) -> None:
     assert command("env", cwd=folder).stdout == ""
     assert command("up", *BOTH, cwd=folder, env=OFFLINE).stdout == up.stdout
     assert sorted(consume(env, topic)) == [f"message {i}" for i in range(10)]
-    assert ask(env, "/subjects/a-value/versions", avro(("id", "string"))) == identity
+    assert ask(env, "/subjects/a-value/versions/latest") == schema
     assert AdminClient({"bootstrap.servers": env["KAFKA_BROKERS"]}).list_topics(timeout=TIMEOUT_S).cluster_id == cluster
     assert command("down", "--erase", cwd=folder).returncode == 0
     assert [path.name for path in (folder / ".sandbox").iterdir()] == ["lock"]
@@ -231,7 +233,9 @@ def test_killed_services_are_stale_and_come_back(folder: Path) -> None:
     env = settings_of(up.stdout)
     topic = topic_of(env)
     acknowledged = produce(env, topic, 1000)
-    identity = ask(env, "/subjects/a-value/versions", avro(("id", "string")))
+    ask(env, "/subjects/a-value/versions", avro(("id", "string")))
+    schema = ask(env, "/subjects/a-value/versions/latest")
+    assert schema[0] == 200
     for name in ("kafka", "registry"):
         kill(process_of(folder, name))
     status = command("status", cwd=folder).stdout
@@ -239,7 +243,7 @@ def test_killed_services_are_stale_and_come_back(folder: Path) -> None:
     assert "registry: stale, it was killed; `up` starts it again" in status
     assert command("up", *BOTH, cwd=folder).stdout == up.stdout
     assert sorted(consume(env, topic)) == sorted(map(text_of, acknowledged))
-    assert ask(env, "/subjects/a-value/versions", avro(("id", "string"))) == identity
+    assert ask(env, "/subjects/a-value/versions/latest") == schema
 
 
 def test_taken_ports_are_left_to_their_owner(folder: Path) -> None:

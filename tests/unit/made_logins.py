@@ -54,6 +54,7 @@ def town(
     days: int = 14,
     share: tuple[int, int] = (0, 1),
     behaviour: Behaviour | None = None,
+    most_away: int | None = None,
 ) -> Town:
     """A town with its history still before it."""
     time = Timeline.of(now_ms=NOW_MS, scale=scale, run_s=RUN_S, history_days=days)
@@ -66,7 +67,7 @@ def town(
         live_ms=time.origin_ms,
         end_ms=time.end_ms,
         scale=scale,
-        most_away=max(1, accounts // 10),
+        most_away=max(1, accounts // 10) if most_away is None else most_away,
     )
     return Town(time, journeys, Crowd(seed, Share(*share, accounts), journeys))
 

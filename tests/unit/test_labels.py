@@ -10,6 +10,7 @@ import io
 import ipaddress
 import math
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,8 +19,12 @@ from hypothesis import strategies as st
 from lakestorm.model.addresses import COLUMNS, NAT, RESIDENTIAL, VPN
 from lakestorm.model.geography import City, Place
 from lakestorm.model.labels import BORDERLINE, COUNTRY, KINDS, LEARNING, LEARNT, SHARED_ADDRESS, TRAVEL, Label, Labeller
-from lakestorm.model.logins import Login
 from tests.unit.made_logins import HARD, history, live, plan, town
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakestorm.model.logins import Login
 
 HOUR_MS = 3_600_000
 KM_A_DEGREE = 6371 * math.pi / 180
@@ -30,11 +35,12 @@ def city(lat: float, bit: int) -> City:
     return City.of(0, Place(1, "Somewhere", "AA", lat, 0, 1000), bit)
 
 
-def labels_of(sightings: list[tuple[float, float, int, int]], *, warm: bool = True) -> list[tuple[str, bool]]:
-    """(kind, scored) of each label of an account's logins, after ten at the place of the first, unless not warm.
+def labels_of(sightings: Sequence[tuple[float, float, int, int]], *, warm: bool = True) -> list[tuple[str, bool]]:
+    """(kind, scored) of each label of an account's logins, after ten at the place of the first.
 
     Args:
         sightings: (hours, degrees north, country's bit, kind of the address).
+        warm: whether there are ten before.
     """
     labeller = Labeller()
     if warm:

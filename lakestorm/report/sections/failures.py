@@ -95,9 +95,8 @@ def failures_in_words(counts: dict[str, npt.NDArray[np.int64]]) -> str:
     said = []
     for code, of in list(counts.items())[:ROWS_MAX]:
         when = np.flatnonzero(of)
-        said.append(
-            f"{grouped(int(of.sum()))} by {code_label(code)}, the first {after(int(when[0]))}, the last {after(int(when[-1]))}"
-        )
+        span = f"the first {after(int(when[0]))}, the last {after(int(when[-1]))}"
+        said.append(f"{grouped(int(of.sum()))} by {code_label(code)}, {span}")
     return f"{'; '.join(said)}."
 
 

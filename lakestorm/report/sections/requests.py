@@ -33,6 +33,11 @@ class RequestRow:
     percentiles: dict[str, float | None]
     p99s: dict[str, float | None]
 
+    @property
+    def times(self) -> list[float | None]:
+        """All of them, in the table's order."""
+        return [*self.percentiles.values(), *self.p99s.values()]
+
 
 def request_rows(results: Results) -> list[RequestRow]:
     """Every name that ran; of a killed run as far as its files go."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from lakestorm.report.pictures import axis, note, step_line, time_layout
@@ -10,6 +11,8 @@ from lakestorm.report.pictures import axis, note, step_line, time_layout
 if TYPE_CHECKING:
     from lakestorm.report.timescale import TimeScale
 
+LABEL_WIDTH = 18
+"""Characters of a label beside the picture, before it goes on in the next line."""
 ROW = 96
 GAP = 22
 """Pixels of a row, and between rows."""
@@ -37,9 +40,10 @@ def rows_figure(scale: TimeScale, rows: list[Row]) -> dict[str, Any]:
         top = 1 - i * (ROW + GAP) / height
         bottom = max(0.0, top - ROW / height)
         found[f"yaxis{suffix}"] = axis(row.unit, domain=[bottom, top], rangemode="tozero", nticks=4)
-        label = note(1, (top + bottom) / 2, row.label, xref="paper", yref="paper", xanchor="left", xshift=6)
-        found["annotations"].append(label | {"width": 120, "align": "left", "name": "label"})
-        found["annotations"][-1]["font"] = {"size": 12, "color": "--ink"}
+        text = "<br>".join(textwrap.wrap(row.label, LABEL_WIDTH))
+        label = note(1, (top + bottom) / 2, text, xref="paper", yref="paper", xanchor="left", xshift=6)
+        of_label = {"align": "left", "name": "label", "font": {"size": 12, "color": "--ink"}}
+        found["annotations"].append(label | of_label)
         fill = {"fill": "tozeroy", "fillcolor": f"{row.colour}/0.7"} if row.filled else {}
         data.append(step_line(row.x, row.y, row.colour, row.label, row.unit, yaxis=f"y{suffix}", **fill))
     found["xaxis"]["anchor"] = f"y{len(rows)}" if len(rows) > 1 else "y"

@@ -14,6 +14,8 @@ from lakestorm.report.sections.throughput import after, totals
 from lakestorm.report.words import question_of, reading_in_words
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from lakestorm.record.folder import Results
     from lakestorm.record.tables import ProbeSeries
     from lakestorm.report.timescale import TimeScale
@@ -29,7 +31,7 @@ def sale(results: Results, scale: TimeScale) -> Picture | None:
     if not refused.any() and not stock:
         return None
     rows = probe_rows(stock, scale, STOCK)
-    said = [refused_in_words(refused, bool(stock))]
+    said = [refused_in_words(refused)]
     if refused.any():
         y = closed(numbers(scale.rates(refused)))
         rows.append(Row(label="refused", unit="per s", colour="--refused", x=list(scale.edges), y=y, filled=True))
@@ -37,11 +39,12 @@ def sale(results: Results, scale: TimeScale) -> Picture | None:
     return picture("sale", question_of(STOCK), said, rows, scale)
 
 
-def refused_in_words(refused: np.ndarray, stock_known: bool) -> str:  # noqa: FBT001 - two facts in one sentence
+def refused_in_words(refused: npt.NDArray[np.int64]) -> str:
     """When the first refusal came, and how many came."""
-    if refused.any():
-        return f"The first refusal came {after(int(np.flatnonzero(refused)[0]))}; {grouped(int(refused.sum()))} were refused in all."
-    return "It did not: nobody was refused." if stock_known else ""
+    if not refused.any():
+        return "It did not: nobody was refused."
+    first = after(int(np.flatnonzero(refused)[0]))
+    return f"The first refusal came {first}; {grouped(int(refused.sum()))} were refused in all."
 
 
 def other_probes(results: Results, scale: TimeScale) -> list[Picture]:
@@ -84,11 +87,11 @@ def probe_rows(series: dict[str, ProbeSeries], scale: TimeScale, probe: str) -> 
 
 
 def thinned(series: ProbeSeries, scale: TimeScale) -> tuple[list[float], list[float | None]]:
-    """Times and values, one a bucket at most."""
+    """Times and values, one a bucket at most; a last value holds for one bucket more."""
     bucket = (series.second // scale.width_s).astype(np.int64)
-    last = np.flatnonzero(np.append(np.diff(bucket) != 0, True))  # noqa: FBT003 - the last reading always counts
+    last = np.flatnonzero(np.append(np.diff(bucket) != 0, True))
     x = [round(float(at), 2) for at in series.second[last]]
-    return x, numbers(series.value[last])
+    return [*x, min(x[-1] + scale.width_s, max(x[-1], scale.seconds))], closed(numbers(series.value[last]))
 
 
 def series_in_words(label: str, series: ProbeSeries) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lakestorm.record.figures import digits, duration, grouped
+from lakestorm.record.manifest import COUNTS
 from lakestorm.report.pictures import Picture, axis, closed, end_labels, numbers, step_line, time_layout
 
 if TYPE_CHECKING:
@@ -38,62 +39,65 @@ def throughput(results: Results, scale: TimeScale) -> Picture | None:
     shown = {label: rates for label, rates in layers.items() if rates.any()}
     offered = scale.rates(counts["offered"])
     top = max(float(offered.max()), float(sum(layers.values(), np.zeros(1)).max())) * 1.15
-    figure = {"data": traces(scale, offered, shown, results.run.shape), "layout": time_layout(scale, HEIGHT)}
-    figure["layout"]["yaxis"] = axis("requests per s", range=[0, top])
-    add_shape(figure["layout"], results.run.shape, offered, shown)
+    layout = time_layout(scale, HEIGHT) | axes(top, results.run.shape)
+    if results.run.shape is None:
+        layout["annotations"] += end_labels([(float(offered[-1]), "offered")], HEIGHT, 0, top)
     return Picture(
         name="throughput",
         question="Did it keep up with what was offered?",
         answer=f"{kept_up(counts)} {scale.note}".strip(),
         shows="Requests per second over time: offered as a line; completed, refused and unfinished stacked below it.",
-        figure=figure,
-        key=[("--offered", "offered"), *((LAYERS[label][0], label) for label in shown)],
+        figure={"data": traces(scale, offered, shown, results.run.shape), "layout": layout},
+        key=[("--offered", "offered"), *((LAYERS[label][0], label) for label in shown), *users_key(results.run.shape)],
+        keyed=True,
     )
 
 
 def totals(results: Results) -> dict[str, Integers]:
     """Counts by second, summed over the names that offer anything; empty without a second."""
     offering = [of for of in results.timeline.values() if of.counts["offered"].any()]
-    return {
-        name: np.sum([of.counts[name] for of in offering], axis=0) for name in (offering[0].counts if offering else ())
-    }
+    return {name: np.sum([of.counts[name] for of in offering], axis=0) for name in COUNTS} if offering else {}
 
 
 def sum_of(counts: dict[str, Integers], names: tuple[str, ...]) -> Integers:
     """Several counts together."""
-    return np.sum([counts[name] for name in names], axis=0, dtype=np.int64)
+    return np.array([counts[name] for name in names]).sum(axis=0)  # type: ignore[no-any-return] # numpy's own
 
 
 def traces(scale: TimeScale, offered: Any, layers: dict[str, Any], shape: ShapeSummary | None) -> list[dict[str, Any]]:
     """The shape's users at the back, the stack, the offered line on top."""
     x = scale.edges
     found = [users_trace(shape)] if shape else []
+    over = {"yaxis": "y2"} if shape else {}
     for label, rates in layers.items():
         colour = LAYERS[label][0]
         y = closed(numbers(rates))
-        more = {"stackgroup": "answers", "fillcolor": f"{colour}/0.75", "width": 0}
+        more = {"stackgroup": "answers", "fillcolor": f"{colour}/0.75", "width": 0, **over}
         found.append(step_line(x, y, colour, label, "per s", **more))
-    return [*found, step_line(x, closed(numbers(offered)), "--offered", "offered", "per s", width=1.5)]
+    return [*found, step_line(x, closed(numbers(offered)), "--offered", "offered", "per s", width=1.5, **over)]
+
+
+def users_key(shape: ShapeSummary | None) -> list[tuple[str, str]]:
+    """What stands for the shape in the key."""
+    return [("--users/0.25", f"users, as {shape.name} wants them")] if shape else []
 
 
 def users_trace(shape: ShapeSummary) -> dict[str, Any]:
     """How many users the shape wants, as an area on an axis of its own."""
     x = [at for at, _ in shape.users] + [shape.run_time_s]
     y = closed([count for _, count in shape.users])
-    more = {"yaxis": "y2", "fill": "tozeroy", "fillcolor": "--users/0.13", "width": 1, "dash": "dot"}
+    more = {"fill": "tozeroy", "fillcolor": "--users/0.2", "width": 1, "dash": "dot"}
     return step_line(x, y, "--users", "users", "", **more)
 
 
-def add_shape(layout: dict[str, Any], shape: ShapeSummary | None, offered: Any, layers: dict[str, Any]) -> None:
-    """Direct labels, and the axis of users on the right where there is a shape."""
-    low, high = layout["yaxis"]["range"]
+def axes(top: float, shape: ShapeSummary | None) -> dict[str, Any]:
+    """Requests on the left; users on the right and behind, where there is a shape."""
+    requests = axis("requests per s", range=[0, top])
     if shape is None:
-        ends = [(float(offered[-1]), "offered")]
-        layout["annotations"] += end_labels(ends, HEIGHT, low, high)
-        return
-    title = f"users ({shape.name})"
+        return {"yaxis": requests}
     extent = [0, max(shape.peak_users, 1) * 1.08]
-    layout["yaxis2"] = axis(title, overlaying="y", side="right", range=extent, showgrid=False)
+    users = axis("users", range=extent, side="right", showgrid=False, nticks=5)
+    return {"yaxis": users, "yaxis2": requests | {"overlaying": "y", "side": "left", "tickmode": "auto"}}
 
 
 def kept_up(counts: dict[str, Integers]) -> str:
@@ -109,9 +113,8 @@ def kept_up(counts: dict[str, Integers]) -> str:
     )
     return (
         f"{'Yes' if share >= KEPT_UP else 'No'}: of {grouped(offered)} offered requests {done}"
-        f" ({digits(share * 100, 4)} % answered). Most were offered {after(busiest)}:"
-        f" {grouped(int(counts['offered'][busiest]))} in one second."
-        f" Never more than {grouped(behind)} were waiting or under way (at the end of second {at})."
+        f" ({digits(share * 100, 4)} % answered). Most in one second: {grouped(int(counts['offered'][busiest]))},"
+        f" {after(busiest)}. Most that were waiting or under way: {grouped(behind)}, {after(at + 1)}."
     )
 
 

@@ -11,15 +11,11 @@ import numpy as np
 from lakestorm.errors import ThresholdsError
 from lakestorm.record.figures import grouped
 from lakestorm.record.manifest import QUANTILES
-from lakestorm.record.timeline import PERCENTILES
 from lakestorm.report.pictures import (
-    MARGIN_BOTTOM,
     Picture,
-    axis,
     closed,
     end_labels,
     latency_axis,
-    layout,
     ms_text,
     numbers,
     step_line,
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakestorm.record.folder import Results
-    from lakestorm.record.histograms import Histogram
     from lakestorm.report.timescale import TimeScale
 
     Floats = npt.NDArray[np.float64]
@@ -42,13 +37,9 @@ if TYPE_CHECKING:
 HEIGHT = 280
 BANDS = (("p50_ms", "p90_ms", 0.45), ("p90_ms", "p99_ms", 0.28), ("p99_ms", "p999_ms", 0.14))
 """From a percentile to the next, and how dense the band is."""
+KEY = [("--response/0.45", "p50 to p90"), ("--response/0.28", "to p99"), ("--response/0.14", "to p99.9")]
 LINES = {"p50_ms": (1.2, "p50"), "p99_ms": (2.2, "p99"), "p999_ms": (0.8, "p99.9")}
 """Percentiles with a line of their own: width and label."""
-KINDS = {"response": "--response", "service": "--service", "wait": "--wait", "slip": "--slip"}
-NINES_MAX = 4
-"""The distribution goes to 99.99 %."""
-STEPS = 40
-"""Points between 90 % and 99 %, and so on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,17 +96,17 @@ def times_over_time(results: Results, scale: TimeScale, name: str, number: int) 
     worst = {p: scale.maxima(values) for p, values in results.timeline[name].percentiles_ms.items()}
     drawn = limits(results, name, kind)
     top = max(float(np.nanmax(worst["p999_ms"])), *(limit.at_ms for limit in drawn), 0.0)
-    figure = {"data": [*bands(scale, worst), *lines(scale, worst)], "layout": time_layout(scale, HEIGHT)}
-    figure["layout"]["yaxis"] = latency_axis(top)
-    label_times(figure["layout"], worst, drawn)
+    layout = time_layout(scale, HEIGHT)
+    layout["yaxis"] = latency_axis(top)
+    label_times(layout, worst, drawn)
     since = "from the moment it was meant" if kind == "response" else "from its start"
     return Picture(
         name=f"times-{number}",
         question=f"How long did {name} take, {since} to its answer?",
         answer=f"{times_in_words(results, name, drawn)} {scale.note}".strip(),
         shows=f"Bands of {kind} time percentiles of {name} over time, from p50 to p99.9, on a log axis.",
-        figure=figure,
-        key=[("--response/0.45", "p50 to p90"), ("--response/0.28", "to p99"), ("--response/0.14", "to p99.9")],
+        figure={"data": [*bands(scale, worst), *lines(scale, worst)], "layout": layout},
+        key=[*KEY, *(("--failed" if limit.failed else "--ink", limit.label) for limit in drawn)],
     )
 
 
@@ -191,61 +182,3 @@ def times_in_words(results: Results, name: str, drawn: list[Limit]) -> str:
                 f"{'no second' if not over else f'{grouped(over)} of {grouped(len(values))} seconds'}."
             )
     return " ".join(said)
-
-
-def distribution(results: Results, name: str, number: int) -> Picture | None:
-    """Response, service, wait and slip of one name, up to 99.99 %; None without a log."""
-    found = {kind: results.distributions[name, kind] for kind in KINDS if (name, kind) in results.distributions}
-    if not found:
-        return None
-    curves = {kind: curve(of) for kind, of in found.items()}
-    top = max(float(y.max()) for _, y in curves.values())
-    figure = {"data": [curve_trace(kind, *xy) for kind, xy in curves.items()], "layout": layout(HEIGHT + MARGIN_BOTTOM)}
-    figure["layout"]["xaxis"] = nines_axis()
-    figure["layout"]["yaxis"] = latency_axis(top)
-    low, high = figure["layout"]["yaxis"]["range"]
-    plot_height = figure["layout"]["height"] - MARGIN_BOTTOM - figure["layout"]["margin"]["t"]
-    ends = [(math.log10(max(float(y[-1]), 1e-9)), kind) for kind, (_, y) in curves.items()]
-    figure["layout"]["annotations"] = end_labels(ends, plot_height, low, high)
-    return Picture(
-        name=f"distribution-{number}",
-        question=f"Where did the time of {name} go, for most and for the unlucky?",
-        answer=shares_in_words(found),
-        shows=f"Percentiles of {', '.join(found)} time of {name}, from 0 to 99.99 %, both axes logarithmic.",
-        figure=figure,
-        key=[(KINDS[kind], kind) for kind in found],
-        timed=False,
-    )
-
-
-def curve(of: Histogram) -> tuple[Floats, Floats]:
-    """(1 / (1 - p), milliseconds) up to 99.99 %, or up to the rank of the last sample."""
-    last = min(10.0**NINES_MAX, float(of.count))
-    x = np.append(10 ** np.arange(0, math.log10(last), 1 / STEPS), last)
-    return x, np.array(of.quantiles_ns(list(1 - 1 / x))) / 1e6
-
-
-def curve_trace(kind: str, x: Floats, y: Floats) -> dict[str, Any]:
-    """One kind's curve."""
-    return {
-        "type": "scatter", "mode": "lines", "x": numbers(x), "y": numbers(y),
-        "line": {"color": KINDS[kind], "width": 3 if kind == "response" else 2},
-        "hovertemplate": f"{kind} %{{y:.3~r}} ms<extra></extra>",
-    }  # fmt: skip
-
-
-def nines_axis() -> dict[str, Any]:
-    """0 %, 50 %, 90 %, 99 % … at distances that show the tail."""
-    values = [1, 2, *(10**nines for nines in range(1, NINES_MAX + 1))]
-    texts = [f"{100 - 100 / value:.6g} %" for value in values]
-    ticks = {"tickmode": "array", "tickvals": values, "ticktext": texts, "ticks": "outside", "tickcolor": "--rule"}
-    return axis("so many were at most that slow", type="log", range=[0, NINES_MAX], showspikes=False, **ticks)
-
-
-def shares_in_words(found: dict[str, Histogram]) -> str:
-    """p50, p99 and p99.9 of each kind."""
-    said = []
-    for kind, of in found.items():
-        half, most, nearly = (ms_text(value / 1e6) for value in of.quantiles_ns([0.5, 0.99, 0.999]))
-        said.append(f"{kind} {half}, {most}, {nearly}")
-    return f"p50, p99 and p99.9 of {'; '.join(said)}. Response is wait and service; slip is the generator's own part of wait."

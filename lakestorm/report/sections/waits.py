@@ -18,6 +18,8 @@ PARTS = {
     "slip": "the generator itself",
 }
 """Parts in the order in which they are drawn."""
+LEAST = 0.1
+"""Percent below which a part is not worth a word."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Waits:
     def percent(self, part: str) -> float:
         """A part's share."""
         return 100 * self.seconds[part] / self.total_s if self.total_s else 0.0
+
+    def seconds_text(self, part: str) -> str:
+        """A part's seconds; those below a millisecond are not told apart."""
+        seconds = self.seconds[part]
+        return "< 0.001" if 0 < seconds < 1e-3 else digits(seconds)  # noqa: PLR2004 - the millisecond
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,5 +72,5 @@ def waits_of(name: str, summary: RequestSummary) -> Waits:
 def in_words(waits: Waits) -> str:
     """The largest part first."""
     parts = sorted(PARTS, key=lambda part: -waits.seconds[part])
-    said = ", ".join(f"{digits(waits.percent(part))} % {PARTS[part]}" for part in parts if waits.seconds[part] > 0)
+    said = ", ".join(f"{digits(waits.percent(part))} % {PARTS[part]}" for part in parts if waits.percent(part) >= LEAST)
     return f"Of {duration(waits.total_s)} that answered {waits.name} requests took in all: {said}."

@@ -1,0 +1,182 @@
+"""Who logs in when: one process's accounts, in an order that nobody's shape of users changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakestorm.model.accounts import HOUR_MS, RHYTHMS
+from lakestorm.model.draws import below, draw, rows
+from lakestorm.model.event_time import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakestorm.model.accounts import Accounts
+    from lakestorm.model.journeys import Journeys
+    from lakestorm.model.logins import Login
+
+CANDIDATES = 4
+"""Accounts looked at for one login; whoever is asleep or under way is passed over."""
+BATCH = 1024
+"""Logins whose candidates are drawn at once."""
+HISTORY_LOGINS = 12
+"""Of each account in its history: two more than its learning takes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """The accounts of one process: numbers first, first + step, …, so that each account is one process's.
+
+    Args:
+        number: of the process, from 0.
+        processes: how many there are.
+        accounts: how many accounts there are in all; they are numbered from 1, as the `users` table is.
+    """
+
+    number: int
+    processes: int
+    accounts: int
+
+    @property
+    def count(self) -> int:
+        """How many accounts."""
+        return max(0, (self.accounts - self.number + self.processes - 1) // self.processes)
+
+    def account(self, index: int) -> int:
+        """The number of an account of this process, index from 0."""
+        return 1 + self.number + index * self.processes
+
+
+class Crowd:
+    """Logins of one process's accounts, each where the last one left its account.
+
+    Args:
+        seed: the run's.
+        share: which accounts.
+        journeys: theirs.
+        late_ms: how far behind its time a late login is produced, at least; at most twice that.
+
+    Raises:
+        ValueError: there are no accounts.
+    """
+
+    def __init__(self, seed: int, share: Share, journeys: Journeys, *, late_ms: int = 60_000) -> None:
+        if not share.count:
+            raise ValueError(f"process {share.number} of {share.processes} has none of {share.accounts} accounts")
+        self._seed, self._share, self._journeys, self._late_ms = seed, share, journeys, late_ms
+        self._question = f"crowd.{share.number}/{share.processes}"
+        self._batch = -1
+        self._candidates: list[list[int]] = []
+        self._chances: list[list[int]] = []
+        self._at = 0
+        self._owed = 0
+
+    def login(self, at_ms: int, *, late: bool = False) -> Login:
+        """The next login, at that event time; `at_ms` never falls.
+
+        Args:
+            at_ms: event time, now.
+            late: one more is to be produced behind its time. If no account has been silent for long enough, one of
+                the next logins is it; a login's own `late` tells.
+        """
+        journeys = self._journeys
+        self._owed += late
+        if journeys.after:
+            return journeys.after.popleft()
+        if self._owed:
+            found = self._late(at_ms)
+            if found is not None:
+                self._owed -= 1
+                return found
+        while journeys.agenda and journeys.agenda[0][0] <= at_ms:
+            due_ms, number = heapq.heappop(journeys.agenda)
+            booking = journeys.states[number].booking
+            if booking is not None and booking.due_ms == due_ms:
+                return journeys.login(number, at_ms)
+        return self._anybody(at_ms)
+
+    def _anybody(self, at_ms: int) -> Login:
+        """The first of the next candidates who is awake and has time; if all sleep, the lightest sleeper of them."""
+        states, hour = self._journeys.states, at_ms // HOUR_MS
+        numbers, chances = self._next_candidates()
+        chosen, liveliest = numbers[0], -1
+        for number, chance in zip(numbers, chances, strict=True):
+            state = states[number]
+            if state.booking is None and state.last_ms < at_ms:
+                awake = state.awake[(hour + state.clock_h) % 24]
+                if awake > liveliest:
+                    chosen, liveliest = number, awake
+                if chance < awake:
+                    chosen = number
+                    break
+        last_ms = states[chosen].last_ms
+        return self._journeys.login(chosen, max(last_ms, at_ms))
+
+    def _late(self, at_ms: int) -> Login | None:
+        """One who has not logged in for so long that an earlier login can still turn up."""
+        numbers, chances = self._next_candidates()
+        for number, chance in zip(numbers, chances, strict=True):
+            then_ms = at_ms - self._late_ms - self._late_ms * chance // 256
+            state = self._journeys.states[number]
+            if state.booking is None and state.last_ms < then_ms:
+                return self._journeys.login(number, then_ms, late=True)
+        return None
+
+    def _next_candidates(self) -> tuple[list[int], list[int]]:
+        """Account numbers, and 8 even bits for each."""
+        batch, at = divmod(self._at, BATCH)
+        if batch != self._batch:
+            self._draw(batch)
+        self._at += 1
+        return self._candidates[at], self._chances[at]
+
+    def _draw(self, batch: int) -> None:
+        words = draw(self._seed, self._question, rows(batch * BATCH * CANDIDATES, BATCH * CANDIDATES))
+        share = self._share
+        numbers = 1 + share.number + share.processes * below(words, share.count)
+        self._candidates = numbers.reshape(BATCH, CANDIDATES).tolist()
+        self._chances = (words & np.uint64(255)).reshape(BATCH, CANDIDATES).tolist()
+        self._batch = batch
+
+    def history(self, from_ms: int, until_ms: int) -> Iterator[Login]:
+        """HISTORY_LOGINS of each account between two moments, whole days apart, in order of event time."""
+        for number, at_ms in history_times(self._seed, self._share, self._journeys.accounts, from_ms, until_ms):
+            yield self._journeys.login(number, at_ms)
+
+
+def history_times(
+    seed: int, share: Share, accounts: Accounts, from_ms: int, until_ms: int
+) -> Iterator[tuple[int, int]]:
+    """(account, event time) of each login of history, in order of time; in memory one day at a time.
+
+    Every account has the same number of logins, spread over the days, at hours of its own rhythm.
+    """
+    days = (until_ms - from_ms) // DAY_MS
+    for day in range(days):
+        day_ms = from_ms + day * DAY_MS  # which need not be midnight
+        first, end = day * HISTORY_LOGINS // days, (day + 1) * HISTORY_LOGINS // days
+        found = [
+            (day_ms + (ms - day_ms) % DAY_MS, number)
+            for login in range(first, end)
+            for number, ms in _times_of_day(seed, share, accounts, login)
+        ]
+        for at_ms, number in sorted(found):
+            yield number, at_ms
+
+
+def _times_of_day(seed: int, share: Share, accounts: Accounts, login: int) -> Iterator[tuple[int, int]]:
+    """(account, milliseconds since midnight, UTC) of every account's n-th login: an hour of its rhythm, any time of it.
+
+    Those of the day before and after are meant too: what matters is the remainder by a day.
+    """
+    numbers = rows(0, share.count) * np.uint64(share.processes) + np.uint64(1 + share.number)
+    words = draw(seed, f"history.{login}", numbers)
+    within = (words & np.uint64(2**22 - 1)).astype(np.int64) * HOUR_MS >> 22
+    hours = np.stack([np.searchsorted(np.cumsum(r), below(words, sum(r)), side="right") for r in RHYTHMS])
+    for index, (number, ms) in enumerate(zip(numbers.tolist(), within.tolist(), strict=True)):
+        who = accounts[number]
+        yield number, int(hours[who.rhythm, index]) * HOUR_MS + ms - who.clock_ms

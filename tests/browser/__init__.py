@@ -1,0 +1,1 @@
+"""Tests in a real Chromium, headless: what a person sees."""
