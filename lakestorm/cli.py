@@ -14,7 +14,7 @@ from lakestorm.record.manifest import write_text
 from lakestorm.report import shapes
 from lakestorm.report.audit import audit
 from lakestorm.report.rebuild import rebuild
-from lakestorm.report.terminal import equation
+from lakestorm.report.terminal import equations
 from lakestorm.sandbox import box
 from lakestorm.settings import Settings
 
@@ -128,9 +128,9 @@ def say(sentence: str) -> None:
 
 def run_audit(arguments: argparse.Namespace) -> int:
     """`lakestorm audit RUN`: 0 the books balance, 3 they do not, 4 it cannot be known."""
-    ledger = audit(arguments.run, Settings.load().postgres)
+    ledger = audit(arguments.run, Settings.load())
     if not arguments.quiet:
-        print(equation(ledger), *ledger["reasons"], sep="\n")
+        print(*equations(ledger), *ledger["reasons"], sep="\n")
     codes = {"closed": ExitCode.PASSED, "open": ExitCode.FAILED}
     return codes.get(ledger["state"], ExitCode.UNKNOWN)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gevent
 import gevent.event
 
+from lakestorm.load.audits import audit_in_own_process
 from lakestorm.load.locust_stats import SecondsToLocust, is_only_locust_listening
 from lakestorm.load.machine import command_line, quiet_collector
 from lakestorm.load.part import RunContext, RunPart, Scenario
@@ -93,9 +94,7 @@ class LiveRun:
         for _ in self.recorder.finish():
             gevent.sleep(0)
         self._writer.write_run(self.summary(complete=False, ledger={}))
-        ledger: dict[str, Any] = {}
-        for part in self._parts:
-            ledger |= part.audit()
+        ledger = audit_in_own_process(self.folder) if any(part.has_books for part in self._parts) else {}
         return self.summary(complete=True, ledger=ledger)
 
     def write(self, run: Run) -> None:
@@ -156,6 +155,7 @@ class LiveRun:
             key=self.key,
             folder=self.folder,
             doors_open_s=self.doors_open_s,
+            run_time_s=run_time_s(self.environment),
             clock_origin=lambda: self.origin,
         )
 
@@ -178,6 +178,14 @@ def doors_open_s(environment: Environment, settings: Settings) -> float:
         return settings.flashsale.opens_after_s
     shape = environment.shape_class
     return float(getattr(shape, "doors_open_s", lambda: None)() or 0.0)
+
+
+def run_time_s(environment: Environment) -> float | None:
+    """How long the run will last: as its shape says, or `-t`; None for a run without an end."""
+    shape, options = environment.shape_class, environment.parsed_options
+    if shape is not None:
+        return float(shape.duration_s()) if hasattr(shape, "duration_s") else None
+    return float(options.run_time) if options is not None and options.run_time else None
 
 
 def shape_summary(environment: Environment) -> ShapeSummary | None:

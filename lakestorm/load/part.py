@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,8 @@ class RunContext:
     key: RunKey
     folder: Path
     doors_open_s: float
+    run_time_s: float | None
+    """How long the run will last; None if nobody knows."""
     clock_origin: Callable[[], float]
     """The clock's reading at second 0, once the run has started."""
 
@@ -33,14 +35,17 @@ class RunContext:
 class RunPart(Protocol):
     """A scenario while a run goes on."""
 
+    has_books: bool
+    """Whether it writes evidence that an audit can read."""
+
     def start(self) -> None:
         """The clock runs: whatever goes on beside the users begins."""
 
     def stop(self) -> None:
-        """The last user has stopped: settle what is in doubt, write what the audit needs, let go of everything."""
+        """The last user has stopped: settle what is in doubt, write what the audit needs, let go of everything.
 
-    def audit(self) -> dict[str, Any]:
-        """The ledger's numbers, once the record is complete."""
+        The audit itself is one for all parts: `lakestorm.report.audit` reads what they wrote.
+        """
 
 
 class Scenario(Protocol):

@@ -6,10 +6,8 @@ import collections
 import functools
 import json
 import random
-import subprocess
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 import psycogreen.gevent
@@ -79,6 +77,8 @@ class FlashSale:
 class PurchaseRun:
     """See RunPart. Shared by all shoppers of the process."""
 
+    has_books = True
+
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._settings = context.settings
@@ -120,17 +120,6 @@ class PurchaseRun:
         doubts = [[n, d.intent.cancels, d in unsettled] for d in self._doubts for n in d.intent.lines]
         write_text(self._context.folder / "in_doubt.json", json.dumps(doubts))
         self.acknowledged.close(self._numbers)
-
-    def audit(self) -> dict[str, Any]:
-        """Count the books in a process of its own: reading millions of rows would stop this one's event loop."""
-        command = [sys.executable, "-m", "lakestorm.cli", "audit", str(self._context.folder), "--quiet"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        path = self._context.folder / "ledger.json"
-        if not path.exists():
-            reason = " ".join(done.stderr.split()) or f"the audit ended with {done.returncode}"
-            return {"state": "unknown", "reasons": [f"The books could not be audited: {reason}"]}
-        ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return ledger
 
     def next_number(self) -> int:
         """The first of the line numbers for one order."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakestorm.load.logins import LoginStream
 from lakestorm.load.purchases import FlashSale
 
 if TYPE_CHECKING:
     from lakestorm.load.part import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (FlashSale(),)
+SCENARIOS: tuple[Scenario, ...] = (FlashSale(), LoginStream())

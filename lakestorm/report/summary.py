@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lakestorm.record.figures import THIN, digits, duration, grouped
-from lakestorm.report.terminal import equation
+from lakestorm.report.terminal import equations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,7 @@ def summary_md(run: Run) -> str:
     lines = [f"### {plain(run.reasons[0] if run.reasons else run.verdict)}", ""]
     lines += [f"- {plain(reason)}" for reason in run.reasons[1:REASONS_MAX]]
     lines += [f"{plain(circumstances(run))}", "", *table(run), ""]
-    if "net_sold" in run.ledger:
-        lines += [plain(equation(run.ledger)), ""]
+    lines += [line for books in equations(run.ledger) for line in (plain(books), "")]
     lines += [thresholds_line(run), *failed_lines(run), "", f"Again: {code(run.command)}"]
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,8 +19,8 @@ def print_summary(run: Run, folder: Path) -> None:
     """Print a run's summary on stdout; `verdict: …` stands alone on a line for scripts."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(request_table(run))
-    if "net_sold" in run.ledger:
-        console.print(equation(run.ledger))
+    for line in equations(run.ledger):
+        console.print(line)
     for reason in run.reasons:
         console.print(f"- {reason}", markup=False)
     console.print(f"verdict: {run.verdict}", style="bold" if run.verdict == "pass" else "bold red")
@@ -56,11 +56,21 @@ def count(number: int | None) -> str:
     return "" if number is None else grouped(number)
 
 
-def equation(ledger: dict[str, object]) -> str:
-    """The books in one line."""
+def equations(ledger: dict[str, Any]) -> list[str]:
+    """The books, a line for each kind of them that the ledger holds."""
     n = {key: count(value) for key, value in ledger.items() if isinstance(value, int)}
-    return (
-        f"ledger {ledger['state']}: {n['stock_start']} in stock + {n['restocked']} restocked - {n['stock_now']} left"
-        f" = {n['net_sold']} net sold; {n['lines']} lines in the table, {n['acknowledged']} acknowledged,"
-        f" {n['recovered']} recovered, {n['lost']} lost, {n['duplicate']} duplicate, {n['oversold']} oversold"
-    )
+    found = []
+    if "net_sold" in ledger:
+        found.append(
+            f"ledger {ledger['state']}: {n['stock_start']} in stock + {n['restocked']} restocked -"
+            f" {n['stock_now']} left = {n['net_sold']} net sold; {n['lines']} lines in the table,"
+            f" {n['acknowledged']} acknowledged, {n['recovered']} recovered, {n['lost']} lost,"
+            f" {n['duplicate']} duplicate, {n['oversold']} oversold"
+        )
+    if "events_in_topic" in ledger:
+        found.append(
+            f"ledger {ledger['state']}: {n['events_in_topic']} records in the topic, {n['events_acknowledged']}"
+            f" acknowledged, {n['events_recovered']} recovered, {n['events_lost']} lost, {n['events_duplicate']}"
+            f" duplicate, {n['events_reordered']} out of order"
+        )
+    return found

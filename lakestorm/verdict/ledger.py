@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -145,6 +145,7 @@ WRONG = {
 }
 """What makes the books not balance, as a sentence."""
 
+WORST_FIRST = ("open", "unknown", "closed")
 ENTRIES = frozenset(WRONG) | {
     "stock_start", "restocked", "stock_now", "net_sold", "sold_out_items",
     "lines", "unsettled", "acknowledged", "recovered",
@@ -183,6 +184,17 @@ def balance(
         **ledger,
         "samples": {finding: references[:SAMPLES] for finding, references in samples.items() if references},
     }
+
+
+def merged(ledgers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One ledger of several, whose entries have names of their own; its state is the worst of theirs."""
+    states = [ledger["state"] for ledger in ledgers]
+    whole: dict[str, Any] = {}
+    for ledger in ledgers:
+        whole |= ledger
+    samples = {finding: found for ledger in ledgers for finding, found in ledger.get("samples", {}).items()}
+    reasons = [reason for ledger in ledgers for reason in ledger["reasons"]]
+    return {**whole, "state": min(states, key=WORST_FIRST.index), "reasons": reasons, "samples": samples}
 
 
 def unknowns(foreign: str, unsettled: int, *, complete: bool) -> list[str]:

@@ -23,6 +23,8 @@ NAME = "NULL nothing"
 class NullPart:
     """Nothing but a meter."""
 
+    has_books = False
+
     def __init__(self, context: RunContext) -> None:
         self.meter = Meter(context.recorder.add(NAME, closed_loop=True), context.environment)
 
@@ -31,10 +33,6 @@ class NullPart:
 
     def stop(self) -> None:
         """Nothing is left to settle."""
-
-    def audit(self) -> dict[str, Any]:
-        """No books."""
-        return {}
 
 
 class Nothing:

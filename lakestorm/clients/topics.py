@@ -1,0 +1,94 @@
+"""A topic read back: how far it reaches, and every record between two points, in bounded memory."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from lakestorm.clients.kafka import ANSWER_S, client_config
+from lakestorm.errors import PlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from confluent_kafka import Message
+
+    from lakestorm.settings import KafkaSettings
+
+BATCH = 10_000
+SILENCE_S = 30.0
+"""Without a record for this long a topic is taken to give no more, though its end says otherwise."""
+
+
+def open_consumer(settings: KafkaSettings, client_id: str) -> Consumer:
+    """A consumer that joins no group, commits nothing, and sees what was acknowledged."""
+    config = client_config(settings, client_id) | {
+        "group.id": client_id,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": False,
+        "isolation.level": "read_committed",
+        "fetch.message.max.bytes": 4_194_304,
+    }
+    return Consumer(config)
+
+
+def ends_of(settings: KafkaSettings, client_id: str, topic: str) -> dict[int, tuple[int, int]]:
+    """{partition: (first offset, next offset)}.
+
+    Raises:
+        PlatformError: there is no such topic, or it may not be read.
+    """
+    consumer = open_consumer(settings, client_id)
+    try:
+        found = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+        marks = {
+            partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_S)
+            for partition in found.partitions
+        }
+    except KafkaException as error:
+        raise unreadable(topic, error.args[0]) from error
+    finally:
+        consumer.close()
+    if found.error is not None:
+        raise unreadable(topic, found.error)
+    return marks
+
+
+def unreadable(topic: str, error: KafkaError) -> PlatformError:
+    """Why a topic cannot be read, as a sentence."""
+    return PlatformError(f"The topic {topic} cannot be read: {error.str()} ({error.name()}).")
+
+
+def headers_of(message: Message) -> dict[str, bytes]:
+    """A record's headers by name; one without a value is empty."""
+    headers: list[tuple[str, Any]] = list(message.headers() or ())  # type: ignore[arg-type]
+    return {name: value if isinstance(value, bytes) else str(value or "").encode() for name, value in headers}
+
+
+def read_between(
+    settings: KafkaSettings, client_id: str, topic: str, ranges: Mapping[int, tuple[int, int]]
+) -> Iterator[list[Message]]:
+    """Batches of all records in {partition: (from offset, before offset)}; partitions interleave, each in order.
+
+    Raises:
+        PlatformError: nothing comes any more, and the ends are not reached.
+    """
+    wanted = {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
+    consumer = open_consumer(settings, client_id)
+    try:
+        consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in wanted.items()])
+        heard_s = time.monotonic()
+        while wanted:
+            batch = [m for m in consumer.consume(BATCH, timeout=0.5) if m.error() is None]
+            if batch:
+                heard_s = time.monotonic()
+                yield [m for m in batch if (m.offset() or 0) < ranges[m.partition() or 0][1]]
+            elif time.monotonic() - heard_s > SILENCE_S:
+                raise PlatformError(f"The topic {topic} gives no more records, though some are left in {list(wanted)}.")
+            positions = consumer.position([TopicPartition(topic, partition) for partition in wanted])
+            wanted = {p.partition: wanted[p.partition] for p in positions if p.offset < wanted[p.partition][1]}
+    finally:
+        consumer.close()

@@ -1,0 +1,40 @@
+"""The two Avro records of logins, and how a record says in Kafka headers whose it is: never in the event itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIELDS = ("user_id", "timestamp", "ip", "device", "platform", "user_agent")
+LOGIN: dict[str, Any] = {
+    "type": "record",
+    "name": "LoginEvent",
+    "namespace": "com.shop.events",
+    "fields": [{"name": name, "type": "string"} for name in FIELDS],
+}
+LABEL: dict[str, Any] = {
+    "type": "record",
+    "name": "LoginLabel",
+    "namespace": "com.shop.events",
+    "fields": [
+        {"name": "run", "type": "string"},
+        {"name": "user_id", "type": "string"},
+        {"name": "timestamp", "type": "string"},
+        {"name": "topic", "type": "string"},
+        {"name": "partition", "type": "int"},
+        {"name": "offset", "type": "long"},
+        {"name": "kind", "type": "string"},
+        {"name": "distance_km", "type": "double"},
+        {"name": "speed_kmh", "type": ["null", "double"], "doc": "null: two places at one time"},
+        {"name": "scored", "type": "boolean"},
+    ],
+}
+RUN, SEQUENCE, CLASS = "lakestorm-run", "lakestorm-sequence", "lakestorm-class"
+"""Header names: the run's key in hexadecimal digits, the record's number within its process, one of CLASSES."""
+CLASSES = ("live", "backfill", "late", "duplicate", "poison")
+EVENTS = ("live", "backfill", "late")
+"""Classes that are logins of their own; a duplicate is one again, and poison is none."""
+
+
+def subject(topic: str) -> str:
+    """The registry's subject for the values of a topic."""
+    return f"{topic}-value"

@@ -1,0 +1,154 @@
+"""The audit of a run's logins: its topic read back, the ledger counted, and the truth about anomalies written down.
+
+Labels are what the published rule says of each account's final sequence of logins, so they are made here, of what the
+topic holds, and not of what the generator meant. They go to `labels.csv`, and once to the labels' topic.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import fastavro
+from confluent_kafka import Producer
+
+from lakestorm.clients.gazetteer import places
+from lakestorm.clients.producing import producer_config
+from lakestorm.clients.registry import Encoder, schema_id
+from lakestorm.clients.topics import ends_of, headers_of, read_between
+from lakestorm.errors import PlatformError
+from lakestorm.model.addresses import AddressPlan
+from lakestorm.model.event_time import ms_from_timestamp
+from lakestorm.model.geography import Geography
+from lakestorm.model.labels import Labeller
+from lakestorm.model.login_schema import CLASS, EVENTS, LABEL, LOGIN, RUN, SEQUENCE, subject
+from lakestorm.record.references import BOUGHT, AcknowledgedFile
+from lakestorm.verdict.topic_ledger import TopicSeen, topic_balance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from confluent_kafka import Message
+
+    from lakestorm.model.labels import Label
+    from lakestorm.settings import Settings
+
+EVIDENCE = "logins.json"
+"""Without this file a run has no logins."""
+LABELS = "labels.csv"
+HEADER = ("user_id", "timestamp", "topic", "partition", "offset", "kind", "distance_km", "speed_kmh", "scored")
+BEHIND_MS = 200_000
+"""Event time by which a record may stand behind one before it in its partition: twice what late ones are, and more."""
+ADVANCE_EVERY = 10_000
+FLUSH_S = 30
+WIRE_BYTES = 5
+
+
+def audit_logins(folder: Path, settings: Settings) -> dict[str, Any]:
+    """Read the topic from the run's start on; the ledger.
+
+    Raises:
+        PlatformError: the topic is gone, or gives no more.
+    """
+    facts = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
+    acknowledged = AcknowledgedFile.read(folder / "logins.bin")
+    client_id, topic = f"lakestorm-audit-{facts['run']}", facts["topic"]
+    starts = {int(partition): end for partition, end in facts["ends"].items()}
+    ranges = {p: (starts.get(p, 0), end) for p, (_, end) in ends_of(settings.kafka, client_id, topic).items()}
+    flags = acknowledged.flags(BOUGHT)
+    reader = Reader(facts["run"], TopicSeen(len(flags)))
+    for batch in read_between(settings.kafka, client_id, topic, ranges):
+        reader.read(batch)
+    tell(folder, settings, facts, list(reader.labels()))
+    complete = (folder / "login_counts.json").exists()
+    return topic_balance(flags, reader.seen, acks=facts["acks"], complete=complete)
+
+
+class Reader:
+    """Takes records in the order of their partitions, and keeps ledger and labels.
+
+    Args:
+        run: the run's key.
+        seen: counts its records.
+    """
+
+    def __init__(self, run: str, seen: TopicSeen) -> None:
+        self.seen = seen
+        self._run = run.encode()
+        self._plan = AddressPlan(Geography(places()))
+        self._schema = fastavro.parse_schema(LOGIN)
+        self._labellers: dict[int, tuple[Labeller, list[Label]]] = {}
+        self._latest_ms: dict[int, int] = {}
+
+    def read(self, batch: Iterable[Message]) -> None:
+        """Count a batch; records of others are told apart by their headers."""
+        for message in batch:
+            headers = headers_of(message)
+            if headers.get(RUN) != self._run:
+                self.seen.others += 1
+                continue
+            class_ = headers[CLASS].decode()
+            self.seen.add(message.key() or b"", int(headers[SEQUENCE]), class_)
+            if class_ in EVENTS:
+                self._see(message)
+        for partition, (labeller, found) in self._labellers.items():
+            found.extend(labeller.advance(self._latest_ms[partition] - BEHIND_MS))
+
+    def labels(self) -> Iterable[Label]:
+        """All labels; nothing may be read afterwards. An account's logins are in one partition."""
+        for labeller, found in self._labellers.values():
+            yield from found
+            yield from labeller.finish()
+
+    def _see(self, message: Message) -> None:
+        record: Any = fastavro.schemaless_reader(io.BytesIO((message.value() or b"")[WIRE_BYTES:]), self._schema, None)
+        at_ms, partition = ms_from_timestamp(record["timestamp"]), message.partition() or 0
+        place = self._plan.find(record["ip"])
+        if place is None:
+            raise PlatformError(f"The topic has a login of this run from {record['ip']}, which no address range holds.")
+        labeller, _ = self._labellers.setdefault(partition, (Labeller(), []))
+        self._latest_ms[partition] = max(self._latest_ms.get(partition, 0), at_ms)
+        labeller.add(record["user_id"], at_ms, place.city, place.kind, (message.topic(), partition, message.offset()))
+
+
+def tell(folder: Path, settings: Settings, facts: dict[str, Any], labels: list[Label]) -> None:
+    """Write labels.csv; the first time the labels go to their topic too. A later audit tells nobody twice."""
+    is_first = not (folder / LABELS).exists()
+    rows = [row_of(label) for label in sorted(labels, key=lambda label: (label.at_ms, label.user_id))]
+    if is_first and facts["labels_topic"]:
+        produce(settings, facts, rows)
+    with (folder / LABELS).open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, HEADER, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def row_of(label: Label) -> dict[str, Any]:
+    """A label by the names of HEADER; the speed between two places at one time is None."""
+    topic, partition, offset = label.ref
+    speed = round(label.speed_kmh, 3) if math.isfinite(label.speed_kmh) else None
+    values = (label.user_id, label.timestamp, topic, partition, offset, label.kind, round(label.distance_km, 3), speed)
+    return dict(zip(HEADER, (*values, label.scored), strict=True))
+
+
+def produce(settings: Settings, facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Send labels to their topic, in Avro; raises PlatformError if they do not all arrive."""
+    topic = facts["labels_topic"]
+    encode = Encoder(LABEL, schema_id(settings.registry, subject(topic), LABEL))
+    producer = Producer(producer_config(settings.kafka, f"lakestorm-labels-{facts['run']}"))
+    failures: list[str] = []
+
+    def report(error: Any, _message: Message) -> None:
+        if error is not None:
+            failures.append(error.name())
+
+    for row in rows:
+        producer.produce(topic, encode({**row, "run": facts["run"]}), row["user_id"].encode(), on_delivery=report)
+        producer.poll(0)
+    left = producer.flush(FLUSH_S)
+    if failures or left:
+        raise PlatformError(f"{len(failures) + left} labels could not be written to {topic}: {', '.join({*failures})}.")
