@@ -90,12 +90,13 @@ class Timed:
 def timed(
     command: Sequence[str | Path], env: Mapping[str, str], cwd: Path = ROOT, accepted: Sequence[int] = (0,)
 ) -> Timed:
-    """Run a process to its end; raises CalledProcessError with its output unless it ends with an accepted code."""
+    """Run a process to its end; raises RuntimeError with its output unless it ends with an accepted code."""
     before, started = cpu_of_children_s(), time.perf_counter()
     whole = {**os.environ, "PYTHONPATH": str(ROOT), **env}
     done = subprocess.run(command, env=whole, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode not in accepted:
-        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr + done.stdout)
+        said = (done.stderr + done.stdout)[-4000:]
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
     return Timed(done.stdout, time.perf_counter() - started, cpu_of_children_s() - before)
 
 

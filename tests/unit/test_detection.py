@@ -121,6 +121,8 @@ def test_kinds_are_scored_apart() -> None:
     assert found.scores[COUNTRY] == Score(labelled=1, true_positives=1, false_positives=1)
     assert found.scores[ALL] == Score(labelled=2, true_positives=2, false_positives=1)
     assert found.false_alerts_per_1000_logins == 50
+    open_ones = scored([at(300, TRAVEL), at(500, COUNTRY), at(50, COUNTRY)])
+    assert [open_ones.scores[kind].false_positives for kind in (TRAVEL, COUNTRY, ALL)] == [0, 0, 0]
 
 
 def test_alerts_without_a_kind_have_recall_by_kind_only() -> None:

@@ -55,6 +55,13 @@ def test_a_distance_is_what_the_angle_says(a: tuple[float, float], b: tuple[floa
     assert distance_km(city(*a), city(*b)) == distance_km(city(*b), city(*a))
 
 
+def test_the_far_side_of_the_earth_is_no_error() -> None:
+    """Opposite points, where rounding can make the chord longer than the diameter."""
+    rng = random.Random(1)
+    for lat, lon in ((rng.uniform(-90, 90), rng.uniform(-180, 0)) for _ in range(5000)):
+        assert distance_km(city(lat, lon), city(-lat, lon + 180)) == pytest.approx(6371 * math.pi, abs=1)
+
+
 @given(a=CORNERS, b=CORNERS, c=CORNERS)
 def test_no_detour_is_shorter(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> None:
     """So a login left out of a chain of honest journeys leaves an honest journey."""

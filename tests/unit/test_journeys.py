@@ -85,15 +85,46 @@ def test_one_account_lives_alike_alone_and_in_a_crowd() -> None:
 def test_honest_journeys_are_honest(hard: tuple[Town, list[Login], list[Login]]) -> None:
     """At most 700 km/h from login to login by lines of one's own, wherever no robbery is meant."""
     _, past, now = hard
+    assert assert_honest([*past, *now]) > 1000
+
+
+def assert_honest(logins: list[Login]) -> int:
+    """How many honest journeys there are, none of them too fast."""
     pairs = [
         (before, after)
-        for logins in by_account([*past, *now]).values()
-        for before, after in itertools.pairwise([x for x in logins if x.kind not in SHARED])
+        for mine in by_account(logins).values()
+        for before, after in itertools.pairwise([x for x in mine if x.kind not in SHARED])
         if after.intent not in WEIRD
     ]
     moved = [(a, b) for a, b in pairs if a.city is not b.city]
-    assert len(moved) > 1000
     assert all(distance_km(a.city, b.city) <= 700 * (b.at_ms - a.at_ms) / HOUR_MS for a, b in moved)
+    return len(moved)
+
+
+def test_interrupted_journeys_are_not_finished_too_soon() -> None:
+    """An account that is asked to log in while it is on its way stays where it is, and arrives only if it honestly can."""
+    made = town(accounts=60, behaviour=HARD, most_away=60)
+    found, journeys = history(made), made.journeys
+    for n in range(6000):
+        at_ms = made.timeline.at_ms(n * 60 / 6000)
+        found.append(journeys.login(1 + n % 60, at_ms))
+        found += [journeys.after.popleft() for _ in range(len(journeys.after))]
+    assert {x.intent for x in found} >= {"flight", "impossible_travel", "return"}
+    assert_honest(found)
+
+
+def test_nothing_begins_that_cannot_end() -> None:
+    """No journey is booked for after the run's end."""
+    made = town(accounts=200, behaviour=HARD, most_away=200)
+    for _ in history(made):
+        pass
+    dues = []
+    for n in range(4000):
+        made.crowd.login(made.timeline.at_ms(n * 60 / 4000))
+        dues += [state.booking.due_ms for state in made.journeys.states.values() if n % 50 == 0 and state.booking]
+    assert len(dues) > 100
+    assert max(dues) < made.timeline.end_ms
+    assert max(dues) > made.timeline.end_ms - 3 * HOUR_MS
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0, 50_000.0])
@@ -293,11 +324,13 @@ def test_impossible_behaviour_is_refused(wrong: dict[str, object]) -> None:
         Behaviour(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_lonely_account_goes_on() -> None:
-    """With one account and a login every 10 ms nothing blocks, and time never runs backwards."""
-    made = town(accounts=1, scale=1.0, behaviour=HARD)
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_a_lonely_account_goes_on(scale: float) -> None:
+    """With one account and a login every 10 ms nothing blocks, time never runs backwards, interrupted flights end."""
+    made = town(accounts=1, scale=scale, behaviour=HARD)
     found = [*history(made), *live(made, 6000)]
     assert len(found) == HISTORY_LOGINS + 6000
+    assert_honest(found)
     assert geography().cities[found[0].city.index] is found[0].city
     ordered = sorted(found, key=lambda x: x.ordinal)
     assert all(a.at_ms <= b.at_ms for a, b in itertools.pairwise(ordered))
