@@ -31,19 +31,23 @@ PURCHASE_KINDS = ("buy", "view", "cancel")
 """What `PURCHASE_MIX` may name."""
 
 
-def mix_from_text(text: object) -> object:
-    """Weights by kind from `buy:90,view:8,cancel:2`; raises ValueError on anything else."""
-    if not isinstance(text, str):
-        return text
-    mix: dict[str, float] = {}
-    for part in text.split(","):
-        kind, colon, weight = part.strip().partition(":")
-        if not colon or kind not in PURCHASE_KINDS or kind in mix:
-            raise ValueError(part)
-        mix[kind] = float(weight)
-    if any(not 0 <= w < math.inf for w in mix.values()) or not sum(mix.values()):
-        raise ValueError(text)
-    return mix
+def mix_of(*kinds: str) -> BeforeValidator:
+    """Reads weights by kind from `buy:90,view:8,cancel:2`; ValueError on anything else."""
+
+    def mix_from_text(text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        mix: dict[str, float] = {}
+        for part in text.split(","):
+            kind, colon, weight = part.strip().partition(":")
+            if not colon or kind not in kinds or kind in mix:
+                raise ValueError(part)
+            mix[kind] = float(weight)
+        if any(not 0 <= w < math.inf for w in mix.values()) or not sum(mix.values()):
+            raise ValueError(text)
+        return mix
+
+    return BeforeValidator(mix_from_text)
 
 
 def none_if_empty(value: object) -> object:
@@ -52,7 +56,9 @@ def none_if_empty(value: object) -> object:
 
 
 type_optional = BeforeValidator(none_if_empty)
-Mix = Annotated[dict[str, float], NoDecode, BeforeValidator(mix_from_text)]
+Mix = Annotated[dict[str, float], NoDecode, mix_of(*PURCHASE_KINDS)]
+AnomalyMix = Annotated[dict[str, float], NoDecode, mix_of("impossible_travel", "unseen_country")]
+HardMix = Annotated[dict[str, float], NoDecode, mix_of("flight", "vpn", "nat", "address", "pair")]
 OptionalCount = Annotated[int | None, type_optional]
 OptionalSeconds = Annotated[float | None, type_optional]
 
@@ -276,15 +282,24 @@ class LoginSettings(Group):
     topic: str = setting("login-events", "Where logins go.", min_length=1)
     labels_topic: str = setting("login-labels", "Where the truth about anomalies goes.", min_length=1)
     accounts: int = setting(1000, "Accounts that log in.", unit="accounts", ge=1, le=10_000_000)
-    anomaly_ratio: float = setting(
-        0.01, "Share of live logins that begin an anomaly or a hard case that is none.", ge=0, le=0.5
+    anomaly_ratio: float = setting(0.01, "Share of live logins that the rule calls anomalies.", ge=0, le=0.5)
+    anomaly_mix: AnomalyMix = setting(
+        {"impossible_travel": 60.0, "unseen_country": 40.0},
+        "Weights of the anomalies.",
+        note="kind:weight, comma, …; kinds are impossible_travel, unseen_country; weights ≥ 0, not all 0",
+    )
+    hard_ratio: float = setting(0.05, "Share of live logins that are honest and look wrong.", ge=0, le=0.5)
+    hard_mix: HardMix = setting(
+        {"flight": 10.0, "vpn": 30.0, "nat": 30.0, "address": 20.0, "pair": 10.0},
+        "Weights of the hard cases.",
+        note="kind:weight, comma, …; kinds are flight, vpn, nat, address, pair; weights ≥ 0, not all 0",
     )
     domestic: bool = setting(False, "Whether impossible journeys may stay within one country.")
     backfill_days: int = setting(14, "Days of history written first.", unit="days", note="0 = none", ge=0, le=3650)
     time_scale: float = setting(1.0, "Event seconds a second; above 1 the run needs an end (-t).", ge=1, le=1_000_000)
-    late_ratio: float = setting(0.0, "Share of live logins produced behind their event time.", ge=0, le=0.5)
-    duplicate_ratio: float = setting(0.0, "Share of live logins produced twice.", ge=0, le=0.5)
-    poison_ratio: float = setting(0.0, "Broken records beside the live logins, as a share of them.", ge=0, le=0.5)
+    late_ratio: float = setting(0.0, "Share of live logins produced behind their event time.", ge=0, le=0.3)
+    duplicate_ratio: float = setting(0.0, "Share of live logins produced twice.", ge=0, le=0.3)
+    poison_ratio: float = setting(0.0, "Broken records beside the live logins, as a share of them.", ge=0, le=0.3)
     in_flight: int = setting(
         10_000, "Records of one process that may wait for their acknowledgement.", unit="records", ge=1, le=1_000_000
     )

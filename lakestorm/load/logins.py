@@ -224,9 +224,16 @@ def crowd_of(settings: Settings, timeline: Timeline, world: World) -> Crowd:
         world.geography,
         Lines(world.plan),
         Accounts(seed, world.geography, world.plan),
-        Behaviour(anomaly_ratio=login.anomaly_ratio, domestic=login.domestic),
+        Behaviour(
+            anomaly_ratio=login.anomaly_ratio,
+            anomaly_mix=login.anomaly_mix,
+            hard_ratio=login.hard_ratio,
+            hard_mix=login.hard_mix,
+            domestic=login.domestic,
+        ),
         live_ms=timeline.origin_ms,
         end_ms=timeline.end_ms,
         scale=login.time_scale,
+        most_away=max(1, login.accounts // 10),
     )
     return Crowd(seed, Share(0, 1, login.accounts), journeys)

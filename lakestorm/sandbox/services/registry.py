@@ -45,9 +45,11 @@ class Registry(JavaService):
     def _arguments(self, files: Sequence[Path]) -> list[str]:
         """See JavaService."""
         (folder,) = files
+        # H2 answers up to half a second before it writes, unless told otherwise: a schema whose id somebody has
+        # would be gone after a kill.
         own = {
             "quarkus.http.port": str(self._port),
-            "apicurio.datasource.url": f"jdbc:h2:file:{self.home.data / 'schemas'}",
+            "apicurio.datasource.url": f"jdbc:h2:file:{self.home.data / 'schemas'};WRITE_DELAY=0",
         }
         options = [f"-D{name}={value}" for name, value in {**PROPERTIES, **own}.items()]
         return [*options, "-jar", str(folder / f"apicurio-registry-app-{VERSION}-runner.jar")]
