@@ -23,7 +23,7 @@ from lakestorm.sandbox.java_service import JavaService
 HEAD = (
     "# Made by scripts/lock_artefacts.py, which see. Coordinates and checksums of every file that Java services run.\n"
 )
-POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>lakestorm</groupId><artifactId>sandbox</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>{dependencies}</dependencies>

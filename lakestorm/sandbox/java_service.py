@@ -62,7 +62,7 @@ class JavaService(Service):
 
     @abc.abstractmethod
     def _arguments(self, files: Sequence[Path]) -> list[str]:
-        """What Java shall run: its own options, main class and arguments. Config files are written here too.
+        """What Java shall run, in the data folder: its own options, main class, arguments. Config is written here too.
 
         Args:
             files: those of the lock file, in its order; they are the class path.

@@ -218,6 +218,17 @@ def test_up_status_env_down(folder: Path) -> None:
     assert [path.name for path in (folder / ".sandbox").iterdir()] == ["lock"]
 
 
+def test_a_folder_with_an_odd_name(tmp_path: Path) -> None:
+    """Spaces, commas, semicolons and umlauts in the folder's name are no obstacle, nor are they in the data's way."""
+    sandbox = Sandbox(tmp_path / "jürgens, box; 1=2", say=lambda _: None)
+    sandbox.up(["kafka", "registry"])
+    assert len(produce(sandbox.env(), "a-topic", 1)) == 1
+    ask(sandbox.env(), "/subjects/a-value/versions", avro(("id", "string")))
+    assert list((tmp_path / "jürgens, box; 1=2" / "kafka" / "data" / "storage").glob("a-topic-0"))
+    assert (tmp_path / "jürgens, box; 1=2" / "registry" / "data" / "schemas.mv.db").exists()
+    sandbox.down(erase=True)
+
+
 def test_a_compatibility_that_was_changed_stays(folder: Path) -> None:
     """BACKWARD is only what a registry begins with: what somebody sets instead is kept over `down` and `up`."""
     env = settings_of(command("up", "--with", "registry", cwd=folder).stdout)

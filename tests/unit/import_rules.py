@@ -15,7 +15,7 @@ BASE = {"settings", "setting_words", "errors"}
 PURE = {"model", "record", "verdict"}
 IO = {"clients", "probes"}
 BELOW_ADAPTERS = IO | PURE | BASE
-BELOW_EDGES = {"load", "report", "sandbox"} | BELOW_ADAPTERS
+BELOW_EDGES = {"load", "report", "sandbox", "scoring"} | BELOW_ADAPTERS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors", "setting_words"},
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clients": PURE | BASE,
     "probes": {"clients"} | PURE | BASE,
     "sandbox": BELOW_ADAPTERS,
+    "scoring": BELOW_ADAPTERS,
     "report": BELOW_ADAPTERS,
     "load": {"report"} | BELOW_ADAPTERS,  # a run that ends writes its own report
     "demo": BELOW_EDGES,

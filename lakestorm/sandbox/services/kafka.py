@@ -88,28 +88,30 @@ class Kafka(JavaService):
         logging.write_text(LOGGING, encoding="utf-8")
         if not self._storage.exists():
             self._format(files)
-        config = self._write_config("server.properties", self._storage)
-        return [f"-Dlog4j2.configurationFile={logging}", "kafka.Kafka", str(config)]
+        self._write_config("server.properties", self._storage)
+        return [f"-Dlog4j2.configurationFile={logging.name}", "kafka.Kafka", "server.properties"]
 
-    def _write_config(self, name: str, storage: Path) -> Path:
-        """Write Kafka's settings with data in this folder; the `extra` file comes last, so that it wins."""
+    def _write_config(self, name: str, storage: Path) -> None:
+        """Write Kafka's settings with data in this folder; the `extra` file comes last, so that it wins.
+
+        Kafka runs in our folder, so no path of the machine stands in there: a comma or an umlaut would be misread.
+        """
         ports = {port: self.home.recall()[port] for port in self.ports}
-        text = CONFIG.format(node=NODE, host=LOOPBACK, folder=storage, **ports)
+        text = CONFIG.format(node=NODE, host=LOOPBACK, folder=storage.name, **ports)
         extra = self.home.folder / "extra.properties"
         if extra.exists():
             text += extra.read_text(encoding="utf-8")
-        config = self.home.data / name
-        config.write_text(text, encoding="utf-8")
-        return config
+        (self.home.data / name).write_text(text, encoding="utf-8")
 
     def _format(self, files: Sequence[Path]) -> None:
         """Format storage aside, then put it in place: an interrupted or failed tool leaves nothing half-made."""
         half = self.home.data / "storage.new"
         shutil.rmtree(half, ignore_errors=True)
-        config = self._write_config("format.properties", half)
+        self._write_config("format.properties", half)
         cluster = secrets.token_urlsafe(16).replace("-", "a")  # Kafka's form of an id; its tool would see an option
         done = subprocess.run(
-            [java(), *OPTIONS, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+            [java(), *OPTIONS, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties"],
+            cwd=self.home.data,
             env={**ENVIRONMENT, "CLASSPATH": ":".join(map(str, files))},
             capture_output=True,
             text=True,

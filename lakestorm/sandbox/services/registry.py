@@ -24,10 +24,13 @@ PROPERTIES = {
     "quarkus.http.host": LOOPBACK,
     "quarkus.http.access-log.enabled": "false",
     "apicurio.storage.sql.kind": "h2",
+    "apicurio.datasource.url": "jdbc:h2:file:./schemas;WRITE_DELAY=0",
     "apicurio.datasource.jdbc.initial-size": "2",
     "apicurio.datasource.jdbc.min-size": "2",
     "apicurio.datasource.jdbc.max-size": "20",
 }
+"""H2 answers up to half a second before it writes, unless the delay is 0: a schema whose id somebody has already would
+be gone after a kill."""
 
 
 class Registry(JavaService):
@@ -45,13 +48,8 @@ class Registry(JavaService):
     def _arguments(self, files: Sequence[Path]) -> list[str]:
         """See JavaService."""
         (folder,) = files
-        # H2 answers up to half a second before it writes, unless told otherwise: a schema whose id somebody has
-        # would be gone after a kill.
-        own = {
-            "quarkus.http.port": str(self._port),
-            "apicurio.datasource.url": f"jdbc:h2:file:{self.home.data / 'schemas'};WRITE_DELAY=0",
-        }
-        options = [f"-D{name}={value}" for name, value in {**PROPERTIES, **own}.items()]
+        options = [f"-D{name}={value}" for name, value in PROPERTIES.items()]
+        options.append(f"-Dquarkus.http.port={self._port}")
         return [*options, "-jar", str(folder / f"apicurio-registry-app-{VERSION}-runner.jar")]
 
     def _answers(self) -> bool:
