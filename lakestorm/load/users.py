@@ -81,9 +81,12 @@ class ScheduledUser(User):
         """Note the moment: what is intended later was never offered.
 
         Locust would kill a user that sleeps. If its timer has fired in the same turn of the loop, the kill would hit
-        the request after it; so a sleeper is woken instead and ends by itself.
+        the request after it; so a sleeper is woken instead and ends by itself. Told twice, as by Ctrl-C while a run
+        drains, it goes on stopping.
         """
         self.stop_at = min(self.stop_at, time.perf_counter())
+        if self._state == LOCUST_STATE_STOPPING and not force:
+            return False
         if force or self._nap is None:
             return bool(super().stop(force))
         self._state = LOCUST_STATE_STOPPING
