@@ -33,14 +33,16 @@ class ScheduledUser(User):
 
     abstract = True
     wait_time = constant(0)
+    _state: Any
+    """Locust's own; it may tell a user to stop that has not begun, so what `stop` reads is there from the start."""
+    stop_at = math.inf
+    _pending: float | None = None
+    _nap: Waiter | None = None
+    _schedule: Iterator[float] | None = None
 
     def on_start(self) -> None:
         """Join the run: an ordinal, a stream of randomness of one's own."""
         self.previous_end = time.perf_counter()
-        self.stop_at = math.inf
-        self._pending: float | None = None
-        self._nap: Waiter | None = None
-        self._schedule: Iterator[float] | None = None
         self.run_ = live_run(self.environment)  # where the run was refused it ends here, and `on_stop` comes next
         self.ordinal = self.run_.next_ordinal()
         self.rng = random.Random(f"{self.run_.settings.run.random_seed} schedule {self.ordinal}")
