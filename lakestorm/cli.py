@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import math
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,13 @@ from lakestorm.report.audit import audit
 from lakestorm.report.rebuild import rebuild
 from lakestorm.report.terminal import equations
 from lakestorm.sandbox import box
+from lakestorm.scoring import address_table
+from lakestorm.scoring.alert_places import STDOUT
+from lakestorm.scoring.detect import counts_in_words, detect, told_to_stop
+from lakestorm.scoring.score import Asked, scenarios_of, score
+from lakestorm.scoring.score_table import print_score, reading_bar
 from lakestorm.settings import Settings
+from lakestorm.verdict.detection import WINDOW_MS
 
 SHAPE_ROWS = 10
 """Height of a picture that stands alone."""
@@ -42,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     report_verb.set_defaults(run_verb=run_report)
     add_sandbox(verbs)
     add_shapes(verbs)
+    add_geo(verbs)
+    add_detect(verbs)
+    add_score(verbs)
     return top
 
 
@@ -74,6 +86,69 @@ def add_shapes(verbs: Verbs) -> None:
     shapes_verb.add_argument("--html", type=Path, metavar="FILE", help="write one page with pictures")
     shapes_verb.add_argument("--json", action="store_true", help="print them as JSON")
     shapes_verb.set_defaults(run_verb=run_shapes)
+
+
+def add_geo(verbs: Verbs) -> None:
+    """`lakestorm geo …`."""
+    geo_verb = verbs.add_parser(
+        "geo",
+        help="write the address table that detectors join",
+        epilog="example: lakestorm geo --csv > addresses.csv",
+        description="Write all ranges of addresses that logins come from, with city and kind of line.",
+    )
+    forms = geo_verb.add_mutually_exclusive_group()
+    forms.add_argument("--csv", action="store_true", help="as CSV with a header (the default)")
+    forms.add_argument("--json", action="store_true", help="as a JSON list of objects")
+    geo_verb.set_defaults(run_verb=run_geo)
+
+
+def add_detect(verbs: Verbs) -> None:
+    """`lakestorm detect …`."""
+    detect_verb = verbs.add_parser(
+        "detect",
+        help="the reference detector behind a topic of logins",
+        epilog="example: lakestorm detect --from-beginning --alerts alerts.jsonl --duration 60",
+        description="Read logins, alert on impossible travel and unseen countries, until the time is up or Ctrl-C.",
+    )
+    detect_verb.add_argument("--topic", help="of the logins (default: LOGIN_TOPIC)")
+    detect_verb.add_argument(
+        "--alerts",
+        default=STDOUT,
+        metavar="TOPIC|FILE",
+        help="a name with / or ending in .jsonl is a file (default: -)",
+    )
+    detect_verb.add_argument("--duration", type=seconds, metavar="S", help="seconds (default: until told to stop)")
+    detect_verb.add_argument("--from-beginning", action="store_true", help="learn from what the topic holds already")
+    detect_verb.set_defaults(run_verb=run_detect)
+
+
+def add_score(verbs: Verbs) -> None:
+    """`lakestorm score …`."""
+    score_verb = verbs.add_parser(
+        "score",
+        help="how good a detector was in a run",
+        epilog="example: lakestorm score results/latest --alerts alerts.jsonl --reads-kind",
+        description="Hold a detector's alerts against a run's labels; thresholds on `score …` decide the exit code.",
+    )
+    score_verb.add_argument("run", type=Path, metavar="RUN", help="results folder of a run with logins")
+    score_verb.add_argument("--alerts", required=True, metavar="TOPIC|FILE", help="what the detector said")
+    score_verb.add_argument(
+        "--window", type=seconds, default=WINDOW_MS / 1e3, metavar="S",
+        help="seconds within which an alert without a timestamp finds its login (default: %(default)g)",
+    )  # fmt: skip
+    score_verb.add_argument(
+        "--reads-kind", action="store_true", help="the detector knows VPN and NAT addresses, so alerts there are wrong"
+    )
+    score_verb.add_argument("--json", action="store_true", help="print score.json instead of a table")
+    score_verb.set_defaults(run_verb=run_score)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
 
 
 def run_shapes(arguments: argparse.Namespace) -> int:
@@ -124,6 +199,52 @@ def run_sandbox(arguments: argparse.Namespace) -> int:
 def say(sentence: str) -> None:
     """Tell the person at the terminal; standard output is for results."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+def run_geo(arguments: argparse.Namespace) -> int:
+    """`lakestorm geo`: the address table on standard output."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` closes the pipe: end as other programs do
+    plan = address_table.address_plan()
+    print(address_table.json_text(plan) if arguments.json else address_table.csv_text(plan), end="")
+    return ExitCode.PASSED
+
+
+def run_detect(arguments: argparse.Namespace) -> int:
+    """`lakestorm detect`: alerts to their place, counts on standard error."""
+    settings = Settings.load()
+    topic, alerts, from_beginning = arguments.topic, arguments.alerts, arguments.from_beginning
+    with told_to_stop(arguments.duration) as is_over:
+        counts = detect(
+            settings, topic or settings.login.topic, alerts, from_beginning=from_beginning, is_over=is_over, say=say
+        )
+    say(counts_in_words(counts))
+    return ExitCode.PASSED
+
+
+def run_score(arguments: argparse.Namespace) -> int:
+    """`lakestorm score RUN`: 0 all thresholds on the score hold, 3 one does not, 4 it cannot be known.
+
+    Writes score.json, and the report again with the score in it.
+    """
+    from lakestorm.load.verdicts import score_thresholds  # noqa: PLC0415 - see run_shapes
+
+    settings = Settings.load()
+    asked = Asked(
+        folder=arguments.run,
+        alerts=arguments.alerts,
+        window_ms=round(arguments.window * 1e3),
+        reads_kind=arguments.reads_kind,
+        thresholds=score_thresholds(settings.run.thresholds_file, scenarios_of(arguments.run)),
+    )
+    with reading_bar("Reading logins") as read:
+        found = score(asked, settings, read)
+    rebuild(arguments.run)
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+    else:
+        print_score(found)
+    results = {of["result"] for of in found["thresholds"]}
+    return ExitCode.FAILED if "fail" in results else ExitCode.UNKNOWN if "unknown" in results else ExitCode.PASSED
 
 
 def run_audit(arguments: argparse.Namespace) -> int:

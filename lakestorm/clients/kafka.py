@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
 from lakestorm.errors import PlatformError, UnreachableError
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
     from lakestorm.settings import KafkaSettings
 
-ANSWER_S = 10.0
+ANSWER_S = 8.0
 """How long the brokers may take to answer before a run begins."""
+PAUSE_S = 0.1
 
 
 def client_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
@@ -79,6 +82,38 @@ def make_topic(settings: KafkaSettings, client_id: str, topic: str, config: Mapp
         reason: KafkaError = error.args[0]
         if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise refused_topic(topic, reason) from error
+
+
+def require_write(settings: KafkaSettings, client_id: str, topic: str) -> None:
+    """Make sure that we may write a topic, by what the brokers say of our rights; nothing is written.
+
+    Brokers without an authorizer grant everything; those older than 2.3 do not say, and are believed. A topic that
+    was made a moment ago is waited for: the controller knows it before the brokers do.
+
+    Raises:
+        PlatformError: we may not.
+    """
+    client = AdminClient(client_config(settings, client_id))
+    until = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            rights = rights_on(client, topic)
+            break
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > until:
+                raise refused_topic(topic, reason) from error
+            time.sleep(PAUSE_S)
+    if rights and AclOperation.WRITE not in rights:
+        raise refused_topic(topic, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
+def rights_on(client: AdminClient, topic: str) -> list[AclOperation]:
+    """What we may do with a topic; raises KafkaException."""
+    asked = client.describe_topics(
+        TopicCollection([topic]), include_authorized_operations=True, request_timeout=ANSWER_S
+    )
+    return asked[topic].result(ANSWER_S).authorized_operations or []
 
 
 def refused_topic(topic: str, error: KafkaError) -> PlatformError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.event
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from lakestorm.clients.kafka import client_config
 
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from lakestorm.settings import KafkaSettings
 
     Header = tuple[str, str | bytes | None]
-    Report = Callable[[KafkaError | None, Message], None]
+    Report = Callable[[KafkaError | None, Message | None], None]
+    """Called once for a record: with its error, if it has one, and where it stands; no message if it never left."""
 
 POLL_S = 0.001
+TURN_S = 0.005
+"""Who hands over records without a pause lets others run this often, the polling greenlet among them."""
+SOON_S = 1e-6
+"""Not 0: the loop runs up to fifty callbacks before it looks at its timers, and each would take its turn."""
 QUEUE_RECORDS = 2_000_000
 """More than may ever be in flight, so that the window and not the queue is what producers wait for."""
 BATCH_BYTES = 262_144
@@ -56,7 +61,7 @@ class Producing:
         self._room = gevent.event.Event()
         self._room.set()
         self._polling: gevent.Greenlet | None = None
-        self.in_flight = 0
+        self._polled_at = clock()
         self.full = 0
         """How often somebody had to wait for the window or the queue: back-pressure."""
 
@@ -64,31 +69,38 @@ class Producing:
         """Begin to poll."""
         self._polling = gevent.spawn(self._poll_for_ever)
 
+    @property
+    def in_flight(self) -> int:
+        """Records handed over whose report was not given yet; librdkafka counts them."""
+        return len(self._producer)
+
     def wait_for_room(self) -> float:
         """Wait until the window has room; when it had, on the clock."""
-        if self.in_flight < self._window:
+        if len(self._producer) < self._window:
             return 0.0
         self.full += 1
-        while self.in_flight >= self._window:
+        while len(self._producer) >= self._window:
             self._room.clear()
             self._room.wait()
         return self._clock()
 
     def send(self, topic: str, key: bytes, value: bytes, headers: list[Header], report: Report) -> None:
-        """Hand a record over; `report` is called once, with an error or with where it stands."""
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            self.in_flight -= 1
-            report(error, message)
-
+        """Hand a record over; `report` is called once, maybe at once: a record may be refused unsent."""
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=delivered, headers=headers)
+                self._producer.produce(topic, value, key, on_delivery=report, headers=headers)
                 break
             except BufferError:
                 self.full += 1
                 gevent.sleep(POLL_S)
-        self.in_flight += 1
+            except KafkaException as error:  # too large, or the producer is beyond help: every record will tell
+                report(error.args[0], None)
+                break
+
+    def give_turn(self) -> None:
+        """Let others run, if they have not for a while; to be called between records."""
+        if self._clock() - self._polled_at > TURN_S:
+            gevent.sleep(SOON_S)
 
     def drain(self, wait_s: float) -> int:
         """Wait for what is in flight, then let go of the rest; how many were let go, their reports being given."""
@@ -110,7 +122,8 @@ class Producing:
     def _poll_for_ever(self) -> None:
         while True:
             served = self._producer.poll(0)
-            if self.in_flight < self._window and not self._room.is_set():
+            self._polled_at = self._clock()
+            if not self._room.is_set() and len(self._producer) < self._window:
                 self._room.set()
             gevent.sleep(0 if served else POLL_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import struct
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
     from lakestorm.settings import SchemaSettings
 
-WAIT_S = 10.0
+WAIT_S = 8.0
+ANSWER_S = 3.0
+"""How long one question may take."""
 PAUSE_S = 0.5
 MAGIC = 0
 NOT_THERE = (40401, 40403)
 """The registry's words for an unknown subject and an unknown schema."""
+NOT_SAID = -1
+"""The client's word for an answer that is none of a registry's."""
 
 
 def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any], *, wait_s: float = WAIT_S) -> int:
@@ -34,21 +39,27 @@ def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any],
         UnreachableError: no answer within wait_s.
         PlatformError: the registry refuses the schema, or does not know it and it may not be registered.
     """
-    url = settings.registry_url.rstrip("/")
-    config: dict[str, Any] = {"url": url, "timeout": 5, "max.retries": 0}
+    wanted = Schema(json.dumps(schema), "AVRO")
+    until = time.monotonic() + wait_s
+    with open_registry(settings) as client:
+        while True:
+            try:
+                return ask(client, subject, wanted, register=settings.auto_register)
+            except SchemaRegistryError as error:
+                raise refused(settings, subject, error) from error
+            except httpx2.HTTPError as error:
+                if time.monotonic() > until:
+                    raise unreachable(settings.registry_url, error) from error
+                time.sleep(PAUSE_S)
+
+
+def open_registry(settings: SchemaSettings) -> SchemaRegistryClient:
+    """The registry's client; it connects when it is asked something."""
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request, and Locust shows that
+    config: dict[str, Any] = {"url": settings.registry_url.rstrip("/"), "timeout": ANSWER_S, "max.retries": 0}
     if auth := settings.registry_basic_auth.get_secret_value():
         config["basic.auth.user.info"] = auth
-    client, wanted = SchemaRegistryClient(config), Schema(json.dumps(schema), "AVRO")
-    until = time.monotonic() + wait_s
-    while True:
-        try:
-            return ask(client, subject, wanted, register=settings.auto_register)
-        except SchemaRegistryError as error:
-            raise refused(settings, subject, error) from error
-        except httpx2.HTTPError as error:
-            if time.monotonic() > until:
-                raise unreachable(url, error) from error
-            time.sleep(PAUSE_S)
+    return SchemaRegistryClient(config)
 
 
 def ask(client: SchemaRegistryClient, subject: str, schema: Schema, *, register: bool) -> int:
@@ -60,6 +71,11 @@ def ask(client: SchemaRegistryClient, subject: str, schema: Schema, *, register:
 
 def refused(settings: SchemaSettings, subject: str, error: SchemaRegistryError) -> PlatformError:
     """The registry's own explanation, and what to do."""
+    if error.error_code == NOT_SAID:
+        return PlatformError(
+            f"{settings.registry_url} answers with HTTP {error.http_status_code}, and not as a schema registry does."
+            " Check SCHEMA_REGISTRY_URL, its path too."
+        )
     hint = (
         " Set SCHEMA_AUTO_REGISTER=1, or register it beforehand."
         if error.error_code in NOT_THERE and not settings.auto_register

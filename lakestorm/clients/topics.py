@@ -11,7 +11,7 @@ from lakestorm.clients.kafka import ANSWER_S, client_config
 from lakestorm.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from confluent_kafka import Message
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BATCH = 10_000
 SILENCE_S = 30.0
 """Without a record for this long a topic is taken to give no more, though its end says otherwise."""
+FOLLOW_S = 0.2
+"""How long a follower waits before it looks whether it should stop."""
 
 
 def open_consumer(settings: KafkaSettings, client_id: str) -> Consumer:
@@ -90,5 +92,27 @@ def read_between(
                 raise PlatformError(f"The topic {topic} gives no more records, though some are left in {list(wanted)}.")
             positions = consumer.position([TopicPartition(topic, partition) for partition in wanted])
             wanted = {p.partition: wanted[p.partition] for p in positions if p.offset < wanted[p.partition][1]}
+    finally:
+        consumer.close()
+
+
+def follow(
+    settings: KafkaSettings, client_id: str, topic: str, starts: Mapping[int, int]
+) -> Generator[list[Message], None, None]:
+    """Batches of what comes from {partition: offset} on, at once and for ever; empty ones while nothing comes.
+
+    Raises:
+        PlatformError: the topic cannot be read any more.
+    """
+    consumer = open_consumer(settings, client_id)
+    try:
+        consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in starts.items()])
+        while True:
+            first = consumer.poll(FOLLOW_S)
+            batch = [] if first is None else [first, *consumer.consume(BATCH, timeout=0)]
+            for error in (message.error() for message in batch):
+                if error is not None and not error.retriable():
+                    raise unreadable(topic, error)
+            yield [message for message in batch if message.error() is None]
     finally:
         consumer.close()

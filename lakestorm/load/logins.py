@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
 import json
 import time
 from typing import TYPE_CHECKING
 
+from lakestorm.clients.avro_texts import TextEncoder
 from lakestorm.clients.gazetteer import places
-from lakestorm.clients.kafka import describe, make_topic
+from lakestorm.clients.kafka import describe, make_topic, require_write
 from lakestorm.clients.producing import Producing
-from lakestorm.clients.registry import Encoder, schema_id
+from lakestorm.clients.registry import schema_id
 from lakestorm.clients.topics import ends_of
-from lakestorm.errors import SettingsError
+from lakestorm.errors import PlatformError, SettingsError
+from lakestorm.load.login_past import take_up
 from lakestorm.load.measuring import Meter
 from lakestorm.model.accounts import Accounts
 from lakestorm.model.addresses import AddressPlan
@@ -43,6 +46,12 @@ PRODUCE = "KAFKA login.produce"
 DRAIN_S = 35.0
 """Longer than a delivery may take: what is not acknowledged by then never will be."""
 CHECK_ID = "lakestorm-check"
+LET_GO = ("_PURGE_QUEUE", "_PURGE_INFLIGHT")
+"""What librdkafka says of records that were in flight when the producer gave up."""
+BEHIND_MS, BEHIND_SCALED_MS = 200_000, 1_000
+"""Event time by which a record may stand behind one before it: late ones in any case, pairs by the clock's scale."""
+RESENT_MS = 30_000
+"""The same for what is sent again without idempotence, by the clock's scale."""
 
 
 class LoginStream:
@@ -53,6 +62,8 @@ class LoginStream:
     def __init__(self) -> None:
         self._world: World | None = None
         """Made before the clock runs: it takes a second, and is the same for every run."""
+        self._schema_ids: dict[str, int] = {}
+        """By topic. A registry that goes away after the start does no harm."""
 
     def vocabulary(self) -> Mapping[str, frozenset[str]]:
         """One request name, and the ledger's entries."""
@@ -62,16 +73,18 @@ class LoginStream:
         """Brokers and registry answer, schemas are known, topics are there and can be written."""
         login = settings.login
         describe(settings.kafka, CHECK_ID)
-        for topic, schema in ((login.topic, LOGIN), (login.labels_topic, LABEL)):
-            schema_id(settings.registry, subject(topic), schema)
+        for topic in (login.topic, login.labels_topic):
             make_topic(settings.kafka, CHECK_ID, topic, {})
+            require_write(settings.kafka, CHECK_ID, topic)
+        for topic, schema in ((login.topic, LOGIN), (login.labels_topic, LABEL)):
+            self._schema_ids[topic] = schema_id(settings.registry, subject(topic), schema)
         self._world = World()
         return {}
 
     def begin(self, context: RunContext) -> LoginRun:
         """Make the people, open the producer, write the history."""
         assert self._world is not None, "check comes first"  # noqa: S101 - Locust's init comes before its test_start
-        return LoginRun(context, self._world)
+        return LoginRun(context, self._world, self._schema_ids)
 
 
 class LoginRun:
@@ -79,7 +92,7 @@ class LoginRun:
 
     has_books = True
 
-    def __init__(self, context: RunContext, world: World) -> None:
+    def __init__(self, context: RunContext, world: World, schema_ids: Mapping[str, int]) -> None:
         self._context = context
         self._settings = settings = context.settings
         login = settings.login
@@ -89,15 +102,21 @@ class LoginRun:
         self.acknowledged = AcknowledgedLines(context.folder / "logins.bin", self._key, 0)
         self.classes: collections.Counter[str] = collections.Counter()
         """Acknowledged records by class."""
+        self._failed_beside: collections.Counter[str] = collections.Counter()
+        """Records that are no request of a user's and were not acknowledged, by the error's name."""
         self.meter = Meter(context.recorder.add(PRODUCE, closed_loop=login.gen_every_ms == 0), context.environment)
-        self._encode = Encoder(LOGIN, schema_id(settings.registry, subject(self._topic), LOGIN))
+        self._encode = TextEncoder(LOGIN, schema_ids[self._topic], once=("timestamp",))
         before = ends_of(settings.kafka, CHECK_ID, self._topic)
-        self._timeline = self._time_of(before)
+        self._began, self._began_ms = time.perf_counter(), int(time.time() * 1e3)
+        """When event time begins to run: before past and history are dealt with, as Locust's own run time does."""
+        self._timeline = self._time_of(None)
         self._crowd = crowd_of(settings, self._timeline, world)
+        if any(first < end for first, end in before.values()):
+            self._timeline = self._time_of(take_up(settings, CHECK_ID, before, world.plan, self._crowd.journeys))
         self._disorder = Disorder(settings.run.random_seed, 0, ratios_of(settings))
         self._producing = Producing(settings.kafka, f"lakestorm-{self._key}-0", login.in_flight)
         self._producing.start()
-        self._write_baseline(before)
+        self._write_baseline(before, schema_ids[login.labels_topic])
         self._write_history()
 
     def start(self) -> None:
@@ -107,7 +126,12 @@ class LoginRun:
         """Wait for what is in flight; what is let go of counts as cancelled."""
         self._producing.drain(DRAIN_S)
         self._producing.close()
-        counts = {"acknowledged": dict(self.classes), "back_pressure": self._producing.full, "sent": self._sequence}
+        counts = {
+            "acknowledged": dict(self.classes),
+            "failed_beside": dict(self._failed_beside),
+            "back_pressure": self._producing.full,
+            "sent": self._sequence,
+        }
         write_text(self._context.folder / "login_counts.json", json.dumps(counts))
         self.acknowledged.close(self._sequence)
 
@@ -117,17 +141,19 @@ class LoginRun:
         started = time.perf_counter()
         number, self._live = self._live, self._live + 1
         what = self._disorder.at(number)
-        at_ms = self._timeline.at_ms(started - self._context.clock_origin())
+        at_ms = self._timeline.at_ms(started - self._began)
         login = self._crowd.login(at_ms, late=what is Disturbance.LATE)
         value = self._encode(login.record)
         key = login.record["user_id"].encode()
         class_ = "late" if login.late else "live"
-        report = functools.partial(self._answered, self._sequence, class_, (intended, previous_end, free, started))
+        moments = (intended, previous_end, free, started, time.perf_counter())
+        report = functools.partial(self._answered, self._sequence, class_, moments)
         self._send(key, value, class_, report)
         if what is Disturbance.DUPLICATE:
             self._send_beside(key, value, "duplicate")
         elif what is Disturbance.POISON:
             self._send_beside(key, poisoned(self._disorder.poison_at(number), value), "poison")
+        self._producing.give_turn()
         return time.perf_counter()
 
     def _send(self, key: bytes, value: bytes, class_: str, report: Report) -> None:
@@ -141,55 +167,58 @@ class LoginRun:
         """A record that is no request of a user's: counted by class, and in the ledger."""
         self._send(key, value, class_, functools.partial(self._noted, self._sequence, class_))
 
-    def _noted(self, sequence: int, class_: str, error: KafkaError | None, _message: Message) -> None:
+    def _noted(self, sequence: int, class_: str, error: KafkaError | None, _message: Message | None) -> None:
         if error is None:
             self.acknowledged.bought(sequence)
             self.classes[class_] += 1
+        else:
+            self._failed_beside[error.name()] += 1
 
     def _answered(
         self,
         sequence: int,
         class_: str,
-        moments: tuple[float, float, float, float],
+        moments: tuple[float, float, float, float, float],
         error: KafkaError | None,
-        message: Message,
+        message: Message | None,
     ) -> None:
         """A delivery report; the answer's time is librdkafka's own, not that of our coming round to polling."""
-        intended, previous_end, free, started = moments
-        if error is None:
+        intended, previous_end, free, started, sent = moments
+        if error is None and message is not None:
             self.acknowledged.bought(sequence)
             self.classes[class_] += 1
-            ended = started + (message.latency() or 0.0)
+            ended = sent + (message.latency() or 0.0)
             self.meter.answered(intended, previous_end, free, started, ended, Outcome.COMPLETED, 0)
-        elif error.name() in ("_PURGE_QUEUE", "_PURGE_INFLIGHT"):
+        elif error is not None and error.name() in LET_GO:
             self.meter.cut_off(intended, previous_end, free, started, time.perf_counter())
-        else:
+        elif error is not None:
             self.meter.failed(error.name(), intended, previous_end, free, started, time.perf_counter(), 0)
 
-    def _time_of(self, before: Mapping[int, tuple[int, int]]) -> Timeline:
-        """The run's event time. Raises SettingsError if it does not fit the clock or the topic's past."""
+    def _time_of(self, last_ms: int | None) -> Timeline:
+        """The run's event time. Raises SettingsError if it does not fit the clock or the topic's last event."""
         login = self._settings.login
-        if any(first < end for first, end in before.values()):
-            reason = f'LOGIN_TOPIC is "{self._topic}": it holds records already, whose accounts cannot be taken up yet.'
-            raise SettingsError([f"{reason} Name a topic that is empty."])
         try:
             return Timeline.of(
-                now_ms=int(time.time() * 1e3),
+                now_ms=self._began_ms,
                 scale=login.time_scale,
                 run_s=self._context.run_time_s,
                 history_days=login.backfill_days,
+                last_ms=last_ms,
             )
         except ValueError as error:
             raise SettingsError([str(error)]) from error
 
-    def _write_baseline(self, before: Mapping[int, tuple[int, int]]) -> None:
+    def _write_baseline(self, before: Mapping[int, tuple[int, int]], label_schema_id: int) -> None:
         login = self._settings.login
         facts = {
             "run": self._key,
             "topic": self._topic,
             "labels_topic": login.labels_topic,
             "ends": {str(partition): end for partition, (_, end) in before.items()},
+            "label_schema_id": label_schema_id,
             "acks": self._settings.kafka.acks,
+            "behind_ms": behind_ms(self._settings),
+            "timeline": dataclasses.asdict(self._timeline),
         }
         write_text(self._context.folder / "logins.json", json.dumps(facts))
 
@@ -199,7 +228,20 @@ class LoginRun:
         for login in self._crowd.history(timeline.history_ms, timeline.origin_ms):
             self._producing.wait_for_room()
             self._send_beside(login.record["user_id"].encode(), self._encode(login.record), "backfill")
+            self._producing.give_turn()
         self._producing.drain(DRAIN_S)
+        if self._failed_beside:
+            told = ", ".join(f"{name}: {count}" for name, count in self._failed_beside.items())
+            raise PlatformError(
+                f"The history could not be written to {self._topic} ({told} records). Look into the brokers' log,"
+                " or do without a history (LOGIN_BACKFILL_DAYS=0)."
+            )
+
+
+def behind_ms(settings: Settings) -> int:
+    """Event time by which a record of the run may stand behind one before it in its partition."""
+    scaled_ms = BEHIND_SCALED_MS + (0 if settings.kafka.acks == "all" else RESENT_MS)
+    return BEHIND_MS + int(scaled_ms * settings.login.time_scale)
 
 
 def ratios_of(settings: Settings) -> Ratios:

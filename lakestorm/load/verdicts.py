@@ -16,7 +16,7 @@ from lakestorm.settings import RunSettings
 from lakestorm.verdict.thresholds import Reader, default_thresholds
 from lakestorm.verdict.values import Observed
 from lakestorm.verdict.verdict import EXIT_CODES, judged
-from lakestorm.verdict.vocabulary import Vocabulary
+from lakestorm.verdict.vocabulary import SCORE, Vocabulary, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +69,23 @@ class Judge:
 
 
 def read_thresholds(file: str, scenarios: Sequence[Scenario]) -> list[Threshold]:
-    """Thresholds of a file that apply to these scenarios; the default rule where there are none.
+    """Thresholds of a file that a run of these scenarios must hold; the default rule where there are none.
+
+    Raises:
+        ThresholdsError: the file is wrong, or was asked for by name and is missing.
+    """
+    of_run = [found for found in all_thresholds(file, scenarios) if family_of(found.target) != SCORE]
+    return of_run or default_thresholds()
+
+
+def score_thresholds(file: str, names: Sequence[str]) -> list[Threshold]:
+    """What a file asks of a detector's score over a run of these scenarios, by name; raises as read_thresholds does."""
+    found = all_thresholds(file, [scenario for scenario in SCENARIOS if scenario.name in names])
+    return [threshold for threshold in found if family_of(threshold.target) == SCORE]
+
+
+def all_thresholds(file: str, scenarios: Sequence[Scenario]) -> list[Threshold]:
+    """Thresholds of a file that apply to these scenarios, of runs and scores.
 
     Raises:
         ThresholdsError: the file is wrong, or was asked for by name and is missing.
@@ -88,7 +104,7 @@ def read_thresholds(file: str, scenarios: Sequence[Scenario]) -> list[Threshold]
         scenarios=sorted({scenario.name for scenario in (*SCENARIOS, *scenarios)}),
         running=[scenario.name for scenario in scenarios],
     )
-    return reader.thresholds(text) or default_thresholds()
+    return reader.thresholds(text)
 
 
 def vocabulary_of(scenarios: Iterable[Scenario]) -> Vocabulary:

@@ -60,6 +60,9 @@ class Crowd:
         journeys: theirs.
         late_ms: how far behind its time a late login is produced, at least; at most twice that.
 
+    Attributes:
+        journeys: theirs.
+
     Raises:
         ValueError: there are no accounts.
     """
@@ -67,7 +70,8 @@ class Crowd:
     def __init__(self, seed: int, share: Share, journeys: Journeys, *, late_ms: int = 60_000) -> None:
         if not share.count:
             raise ValueError(f"process {share.number} of {share.processes} has none of {share.accounts} accounts")
-        self._seed, self._share, self._journeys, self._late_ms = seed, share, journeys, late_ms
+        self.journeys = journeys
+        self._seed, self._share, self._late_ms = seed, share, late_ms
         self._question = f"crowd.{share.number}/{share.processes}"
         self._batch = -1
         self._candidates: list[list[int]] = []
@@ -83,7 +87,7 @@ class Crowd:
             late: one more is to be produced behind its time. If no account has been silent for long enough, one of
                 the next logins is it; a login's own `late` tells.
         """
-        journeys = self._journeys
+        journeys = self.journeys
         self._owed += late
         if journeys.after:
             return journeys.after.popleft()
@@ -101,7 +105,7 @@ class Crowd:
 
     def _anybody(self, at_ms: int) -> Login:
         """The first of the next candidates who is awake and has time; if all sleep, the lightest sleeper of them."""
-        states, hour = self._journeys.states, at_ms // HOUR_MS
+        states, hour = self.journeys.states, at_ms // HOUR_MS
         numbers, chances = self._next_candidates()
         chosen, liveliest = numbers[0], -1
         for number, chance in zip(numbers, chances, strict=True):
@@ -114,16 +118,16 @@ class Crowd:
                     chosen = number
                     break
         last_ms = states[chosen].last_ms
-        return self._journeys.login(chosen, max(last_ms, at_ms))
+        return self.journeys.login(chosen, max(last_ms, at_ms))
 
     def _late(self, at_ms: int) -> Login | None:
         """One who has not logged in for so long that an earlier login can still turn up."""
         numbers, chances = self._next_candidates()
         for number, chance in zip(numbers, chances, strict=True):
             then_ms = at_ms - self._late_ms - self._late_ms * chance // 256
-            state = self._journeys.states[number]
+            state = self.journeys.states[number]
             if state.booking is None and state.last_ms < then_ms:
-                return self._journeys.login(number, then_ms, late=True)
+                return self.journeys.login(number, then_ms, late=True)
         return None
 
     def _next_candidates(self) -> tuple[list[int], list[int]]:
@@ -144,8 +148,8 @@ class Crowd:
 
     def history(self, from_ms: int, until_ms: int) -> Iterator[Login]:
         """HISTORY_LOGINS of each account between two moments, whole days apart, in order of event time."""
-        for number, at_ms in history_times(self._seed, self._share, self._journeys.accounts, from_ms, until_ms):
-            yield self._journeys.login(number, at_ms)
+        for number, at_ms in history_times(self._seed, self._share, self.journeys.accounts, from_ms, until_ms):
+            yield self.journeys.login(number, at_ms)
 
 
 def history_times(

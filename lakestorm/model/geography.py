@@ -101,7 +101,7 @@ class Geography:
     """
 
     def __init__(self, places: Iterable[Place], count: int = CITIES) -> None:
-        largest = sorted(places, key=lambda place: (-place.population, place.number))[:count]
+        largest = largest_of(places, count)
         wrong = [place for place in largest if not _is_place(place)]
         countries = sorted({place.country for place in largest})
         if wrong or len(countries) < 2:  # noqa: PLR2004 - two: here and abroad
@@ -170,6 +170,11 @@ class Geography:
             order = np.argsort(-closeness, axis=1, kind="stable")[:, : min(ABROAD, len(members) - 1)]
             found.append(np.take_along_axis(nearest, order, axis=1))
         return np.concatenate(found).astype(np.int32)
+
+
+def largest_of(places: Iterable[Place], count: int = CITIES) -> list[Place]:
+    """The places with most inhabitants, the largest first."""
+    return sorted(places, key=lambda place: (-place.population, place.number))[:count]
 
 
 def unit_vectors(cities: Sequence[City]) -> npt.NDArray[np.float64]:

@@ -128,11 +128,14 @@ class Journeys:
         return self._acts[bisect.bisect_right(self._edges, word >> 32)](who, state, at_ms, word)
 
     def observe(self, number: int, at_ms: int, city: City, kind: int) -> None:
-        """Take up a login of an earlier run, in order of time, so that the account goes on from there."""
+        """Take up a login of an earlier run, so that the account goes on from there.
+
+        Logins come in order of time, but for pairs, which are of one place: the later one comes first.
+        """
         state = self.states[number]
-        state.note(at_ms, city, kind)
-        if kind not in SHARED:
+        if kind not in SHARED and at_ms >= state.last_ms:
             state.place = city
+        state.note(max(at_ms, state.last_ms), city, kind)
 
     # --- what a login is made of ---
 

@@ -55,6 +55,7 @@ class Label(NamedTuple):
         distance_km, speed_kmh: from the login before; the speed is infinite between two places at one time.
         scored: whether a detector is held to it. Alerts on a login that has only unscored labels count for nothing.
         ref: what the caller knows the login by.
+        start, goal: cities of the login before, and of this one; None where a label is made without them.
     """
 
     user_id: str
@@ -64,6 +65,8 @@ class Label(NamedTuple):
     speed_kmh: float
     scored: bool
     ref: Any = None
+    start: City | None = None
+    goal: City | None = None
 
     @property
     def timestamp(self) -> str:
@@ -83,7 +86,7 @@ class Sighting(NamedTuple):
 
 
 class Past:
-    """What the rule remembers of an account; about 250 bytes.
+    """What the rule remembers of an account; about 250 bytes. Logins are best added in order of event time.
 
     Attributes:
         count: logins.
@@ -101,14 +104,16 @@ class Past:
         self.countries = self.plain_countries = 0
 
     def add(self, login: Sighting) -> None:
-        """Remember a login."""
+        """Remember a login; one that is older than the last changes only what does not depend on order."""
         bit = login.city.country_bit
         self.count += 1
-        self.last = login
         self.countries |= bit
+        if login.at_ms >= self.last.at_ms:
+            self.last = login
         if login.kind not in SHARED:
-            self.plain = login
             self.plain_countries |= bit
+            if self.plain is None or login.at_ms >= self.plain.at_ms:
+                self.plain = login
 
 
 class Labeller:
@@ -141,6 +146,21 @@ class Labeller:
             raise ValueError(f"a login of {timestamp(at_ms)} comes after those before {self._until_ms} ms were judged")
         heapq.heappush(self._waiting, Sighting(at_ms, next(self._order), user_id, city, kind, ref))
 
+    def remember(self, user_id: str, at_ms: int, city: City, kind: int) -> None:
+        """A login of an earlier run, in about the order of event time: it counts, and is not judged itself.
+
+        Args:
+            user_id: whose.
+            at_ms: event time; before every login that is added.
+            city: of its address.
+            kind: of its address; see `addresses`.
+        """
+        login = Sighting(at_ms, next(self._order), user_id, city, kind, None)
+        past = self._pasts.get(user_id)
+        if past is None:
+            past = self._pasts[user_id] = Past(login)
+        past.add(login)
+
     def advance(self, until_ms: float) -> Iterator[Label]:
         """Labels of the logins before `until_ms`: no older one will be added. To be read to its end."""
         self._until_ms = max(self._until_ms, until_ms)
@@ -172,7 +192,7 @@ def labels_of(past: Past, login: Sighting) -> Iterator[Label]:
     for verdict in found:
         if verdict is not None:
             kind, scored = verdict
-            yield label_of(login, kind, km, kmh, scored=scored)
+            yield label_of(login, kind, km, kmh, scored=scored)._replace(start=past.last.city)
 
 
 def travel_kind(past: Past, login: Sighting, km: float, kmh: float) -> tuple[str, bool] | None:
@@ -207,4 +227,4 @@ def journey(before: Sighting, after: Sighting) -> tuple[float, float]:
 
 def label_of(login: Sighting, kind: str, km: float, kmh: float, *, scored: bool) -> Label:
     """A label of that login."""
-    return Label(login.user_id, login.at_ms, kind, km, kmh, scored, login.ref)
+    return Label(login.user_id, login.at_ms, kind, km, kmh, scored, login.ref, goal=login.city)

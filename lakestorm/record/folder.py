@@ -7,7 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lakestorm.errors import ResultsError
+from lakestorm.model.event_time import Timeline
 from lakestorm.record.intervals import distribution_from_log
+from lakestorm.record.login_labels import FILE, LoginTruth, labels_from_csv
 from lakestorm.record.manifest import Run, run_from_json
 from lakestorm.record.requests import KINDS
 from lakestorm.record.tables import ProbeSeries, Seconds, errors_from_csv, probes_from_csv, seconds_from_csv
@@ -28,6 +30,7 @@ class Results:
         probes: by (probe, name).
         ledger: the last audit; another than run.ledger if the books were audited again.
         distributions: by (request name, kind), from the end of the warm-up; kinds without a sample are absent.
+        logins: what is known of logins and their anomalies; None where the run had none, or nobody audited them.
     """
 
     run: Run
@@ -36,6 +39,7 @@ class Results:
     probes: dict[tuple[str, str], ProbeSeries]
     ledger: dict[str, Any]
     distributions: dict[tuple[str, str], Histogram]
+    logins: LoginTruth | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -50,13 +54,14 @@ class Results:
             timeline=timeline,
             errors=errors_from_csv(text_of(folder / "errors.csv")),
             probes=probes_from_csv(text_of(folder / "probes.csv")),
-            ledger=ledger_of(folder / "ledger.json") or run.ledger,
+            ledger=object_of(folder / "ledger.json") or run.ledger,
             distributions={
                 (name, kind): distribution
                 for name in timeline
                 for kind in KINDS
                 if (distribution := read_log(folder, name, kind, run.warmup_s)).count
             },
+            logins=logins_of(folder),
         )
 
 
@@ -76,13 +81,30 @@ def read_log(folder: Path, name: str, kind: str, from_s: float) -> Histogram:
     return distribution_from_log(text_of(folder / "histograms" / file), file, from_s)
 
 
-def ledger_of(path: Path) -> dict[str, Any]:
-    """The audit of ledger.json; empty where there is none."""
+def logins_of(folder: Path) -> LoginTruth | None:
+    """What labels.csv, logins.json and score.json say; None without the first."""
+    text = text_of(folder / FILE)
+    if not text:
+        return None
+    timeline = object_of(folder / "logins.json").get("timeline")
+    try:
+        found = Timeline(**timeline) if timeline else None
+    except TypeError as error:
+        raise ResultsError(f"logins.json has no time of this suite's: {error}.") from error
+    return LoginTruth(
+        labels=labels_from_csv(text),
+        timeline=found,
+        score=object_of(folder / "score.json"),
+    )
+
+
+def object_of(path: Path) -> dict[str, Any]:
+    """The object of a JSON file; empty where there is none."""
     text = text_of(path)
     try:
         found = json.loads(text) if text else {}
     except ValueError as error:
         raise ResultsError(f"{path.name} is not JSON: {error}.") from error
     if not isinstance(found, dict):
-        raise ResultsError(f"{path.name} holds no object: it is no ledger of this suite.")
+        raise ResultsError(f"{path.name} holds no object: it is none of this suite's files.")
     return found

@@ -7,29 +7,28 @@ topic holds, and not of what the generator meant. They go to `labels.csv`, and o
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import fastavro
 from confluent_kafka import Producer
 
 from lakestorm.clients.gazetteer import places
+from lakestorm.clients.own_logins import OwnLogins
 from lakestorm.clients.producing import producer_config
-from lakestorm.clients.registry import Encoder, schema_id
+from lakestorm.clients.registry import Encoder
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import PlatformError
 from lakestorm.model.addresses import AddressPlan
-from lakestorm.model.event_time import ms_from_timestamp
 from lakestorm.model.geography import Geography
 from lakestorm.model.labels import Labeller
-from lakestorm.model.login_schema import CLASS, EVENTS, LABEL, LOGIN, RUN, SEQUENCE, subject
+from lakestorm.model.login_schema import CLASS, EVENTS, LABEL, RUN, SEQUENCE
+from lakestorm.record.login_labels import WAY, way_of
 from lakestorm.record.references import BOUGHT, AcknowledgedFile
 from lakestorm.verdict.topic_ledger import TopicSeen, topic_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from confluent_kafka import Message
@@ -41,15 +40,14 @@ EVIDENCE = "logins.json"
 """Without this file a run has no logins."""
 LABELS = "labels.csv"
 HEADER = ("user_id", "timestamp", "topic", "partition", "offset", "kind", "distance_km", "speed_kmh", "scored")
-BEHIND_MS = 200_000
-"""Event time by which a record may stand behind one before it in its partition: twice what late ones are, and more."""
-ADVANCE_EVERY = 10_000
+"""Of a label in its topic; the file tells its journey's ends too."""
+COUNTS = "login_counts.json"
+"""Written at a run's end."""
 FLUSH_S = 30
-WIRE_BYTES = 5
 
 
 def audit_logins(folder: Path, settings: Settings) -> dict[str, Any]:
-    """Read the topic from the run's start on; the ledger.
+    """Read the topic, what was there before the run too, for the accounts have a past; the ledger of the run.
 
     Raises:
         PlatformError: the topic is gone, or gives no more.
@@ -58,14 +56,14 @@ def audit_logins(folder: Path, settings: Settings) -> dict[str, Any]:
     acknowledged = AcknowledgedFile.read(folder / "logins.bin")
     client_id, topic = f"lakestorm-audit-{facts['run']}", facts["topic"]
     starts = {int(partition): end for partition, end in facts["ends"].items()}
-    ranges = {p: (starts.get(p, 0), end) for p, (_, end) in ends_of(settings.kafka, client_id, topic).items()}
     flags = acknowledged.flags(BOUGHT)
-    reader = Reader(facts["run"], TopicSeen(len(flags)))
-    for batch in read_between(settings.kafka, client_id, topic, ranges):
+    reader = Reader(facts["run"], starts, facts["behind_ms"], TopicSeen(len(flags)))
+    for batch in read_between(settings.kafka, client_id, topic, ends_of(settings.kafka, client_id, topic)):
         reader.read(batch)
     tell(folder, settings, facts, list(reader.labels()))
-    complete = (folder / "login_counts.json").exists()
-    return topic_balance(flags, reader.seen, acks=facts["acks"], complete=complete)
+    counts = folder / COUNTS
+    said = json.loads(counts.read_text(encoding="utf-8"))["acknowledged"] if counts.exists() else None
+    return topic_balance(flags, reader.seen, acks=facts["acks"], acknowledged_by_class=said)
 
 
 class Reader:
@@ -73,14 +71,15 @@ class Reader:
 
     Args:
         run: the run's key.
+        starts: {partition: next offset} when it began; what is older is its accounts' past.
+        behind_ms: event time by which a record may stand behind one before it in its partition.
         seen: counts its records.
     """
 
-    def __init__(self, run: str, seen: TopicSeen) -> None:
+    def __init__(self, run: str, starts: Mapping[int, int], behind_ms: int, seen: TopicSeen) -> None:
         self.seen = seen
-        self._run = run.encode()
-        self._plan = AddressPlan(Geography(places()))
-        self._schema = fastavro.parse_schema(LOGIN)
+        self._run, self._starts, self._behind_ms = run.encode(), starts, behind_ms
+        self._logins = OwnLogins(AddressPlan(Geography(places())))
         self._labellers: dict[int, tuple[Labeller, list[Label]]] = {}
         self._latest_ms: dict[int, int] = {}
 
@@ -88,15 +87,14 @@ class Reader:
         """Count a batch; records of others are told apart by their headers."""
         for message in batch:
             headers = headers_of(message)
-            if headers.get(RUN) != self._run:
+            if (message.offset() or 0) < self._starts.get(message.partition() or 0, 0):
+                self._remember(message, headers)
+            elif headers.get(RUN) != self._run:
                 self.seen.others += 1
-                continue
-            class_ = headers[CLASS].decode()
-            self.seen.add(message.key() or b"", int(headers[SEQUENCE]), class_)
-            if class_ in EVENTS:
-                self._see(message)
+            else:
+                self._count(message, headers)
         for partition, (labeller, found) in self._labellers.items():
-            found.extend(labeller.advance(self._latest_ms[partition] - BEHIND_MS))
+            found.extend(labeller.advance(self._latest_ms.get(partition, 0) - self._behind_ms))
 
     def labels(self) -> Iterable[Label]:
         """All labels; nothing may be read afterwards. An account's logins are in one partition."""
@@ -104,15 +102,21 @@ class Reader:
             yield from found
             yield from labeller.finish()
 
-    def _see(self, message: Message) -> None:
-        record: Any = fastavro.schemaless_reader(io.BytesIO((message.value() or b"")[WIRE_BYTES:]), self._schema, None)
-        at_ms, partition = ms_from_timestamp(record["timestamp"]), message.partition() or 0
-        place = self._plan.find(record["ip"])
-        if place is None:
-            raise PlatformError(f"The topic has a login of this run from {record['ip']}, which no address range holds.")
-        labeller, _ = self._labellers.setdefault(partition, (Labeller(), []))
-        self._latest_ms[partition] = max(self._latest_ms.get(partition, 0), at_ms)
-        labeller.add(record["user_id"], at_ms, place.city, place.kind, (message.topic(), partition, message.offset()))
+    def _remember(self, message: Message, headers: Mapping[str, bytes]) -> None:
+        if headers.get(CLASS, b"").decode() in EVENTS:
+            self._labeller(message.partition() or 0).remember(*self._logins(message.value() or b""))
+
+    def _count(self, message: Message, headers: Mapping[str, bytes]) -> None:
+        class_ = headers[CLASS].decode()
+        is_new = self.seen.add(message.key() or b"", int(headers[SEQUENCE]), class_)
+        if class_ not in EVENTS or not is_new:
+            return
+        login, partition = self._logins(message.value() or b""), message.partition() or 0
+        self._latest_ms[partition] = max(self._latest_ms.get(partition, 0), login.at_ms)
+        self._labeller(partition).add(*login, (message.topic(), partition, message.offset()))
+
+    def _labeller(self, partition: int) -> Labeller:
+        return self._labellers.setdefault(partition, (Labeller(), []))[0]
 
 
 def tell(folder: Path, settings: Settings, facts: dict[str, Any], labels: list[Label]) -> None:
@@ -122,23 +126,23 @@ def tell(folder: Path, settings: Settings, facts: dict[str, Any], labels: list[L
     if is_first and facts["labels_topic"]:
         produce(settings, facts, rows)
     with (folder / LABELS).open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, HEADER, lineterminator="\n")
+        writer = csv.DictWriter(out, (*HEADER, *WAY), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def row_of(label: Label) -> dict[str, Any]:
-    """A label by the names of HEADER; the speed between two places at one time is None."""
+    """A label by the names of HEADER and WAY; the speed between two places at one time is None."""
     topic, partition, offset = label.ref
     speed = round(label.speed_kmh, 3) if math.isfinite(label.speed_kmh) else None
     values = (label.user_id, label.timestamp, topic, partition, offset, label.kind, round(label.distance_km, 3), speed)
-    return dict(zip(HEADER, (*values, label.scored), strict=True))
+    return {**dict(zip(HEADER, (*values, label.scored), strict=True)), **way_of(label)}
 
 
 def produce(settings: Settings, facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Send labels to their topic, in Avro; raises PlatformError if they do not all arrive."""
     topic = facts["labels_topic"]
-    encode = Encoder(LABEL, schema_id(settings.registry, subject(topic), LABEL))
+    encode = Encoder(LABEL, facts["label_schema_id"])
     producer = Producer(producer_config(settings.kafka, f"lakestorm-labels-{facts['run']}"))
     failures: list[str] = []
 

@@ -16,13 +16,17 @@ import jinja2
 import markupsafe
 import plotly.offline
 
+from lakestorm.clients.gazetteer import places
 from lakestorm.record.figures import digits, grouped
 from lakestorm.record.folder import Results
 from lakestorm.record.manifest import write_text
+from lakestorm.report.sections.anomalies import anomalies
 from lakestorm.report.sections.answer import answer
 from lakestorm.report.sections.books import books
+from lakestorm.report.sections.detector import detector
 from lakestorm.report.sections.distribution import distribution
 from lakestorm.report.sections.failures import failures, failures_over_time
+from lakestorm.report.sections.login_map import login_map
 from lakestorm.report.sections.requests import SHOWN, request_rows
 from lakestorm.report.sections.sale import other_probes, sale
 from lakestorm.report.sections.setup import setup
@@ -30,6 +34,7 @@ from lakestorm.report.sections.throughput import throughput
 from lakestorm.report.sections.times import timed_names, times_over_time
 from lakestorm.report.sections.waits import PARTS, who_waited
 from lakestorm.report.timescale import time_scale
+from lakestorm.verdict.score_words import COLUMNS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +86,9 @@ def sections(results: Results, scale: TimeScale) -> dict[str, Any]:
         "throughput": throughput(results, scale),
         "times": [times_of_name(results, scale, name, i) for i, name in enumerate(timed_names(results))],
         "sale": sale(results, scale),
+        "anomalies": anomalies(results, scale),
+        "login_map": login_map(results, places),
+        "detector": detector(results),
         "failed": failures_over_time(results, scale),
         "failures": failures(results),
         "waited": who_waited(results),
@@ -99,7 +107,7 @@ def times_of_name(results: Results, scale: TimeScale, name: str, number: int) ->
 
 def pictures(shown: dict[str, Any]) -> list[Picture]:
     """Every picture of the page."""
-    single = [shown["throughput"], shown["sale"], shown["failed"]]
+    single = [shown[name] for name in ("throughput", "sale", "anomalies", "login_map", "failed")]
     of_names = [picture for times in shown["times"] for picture in times.pictures]
     return [picture for picture in (*single, *of_names, *shown["probes"]) if picture]
 
@@ -114,7 +122,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"grouped": grouped, "digits": digits, "json": json_for_script}
-    found.globals |= {"inlined": inlined, "COUNTS": SHOWN, "PARTS": PARTS}
+    found.globals |= {"inlined": inlined, "COUNTS": SHOWN, "PARTS": PARTS, "SCORE_COLUMNS": COLUMNS}
     return found
 
 

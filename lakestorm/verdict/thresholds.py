@@ -15,7 +15,7 @@ from lakestorm.errors import ThresholdsError
 from lakestorm.record.manifest import ThresholdResult
 from lakestorm.verdict.evaluation import evaluate
 from lakestorm.verdict.expressions import Expression, expression_from_text
-from lakestorm.verdict.vocabulary import LEDGER, RUN, suggestion
+from lakestorm.verdict.vocabulary import LEDGER, RUN, SCORE, family_of, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -117,4 +117,6 @@ class Reader:
         faults = [fault for name in expression.names if (fault := self.vocabulary.name_fault(target, name))]
         if expression.abort and target == LEDGER:
             faults.append("the books are only known when the run is over, so they cannot abort it.")
+        if expression.abort and family_of(target) == SCORE:
+            faults.append("scores are only known when the run is over, so they cannot abort it.")
         return expression, faults

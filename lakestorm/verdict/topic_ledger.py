@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     Flags = npt.NDArray[np.bool_]
@@ -40,27 +42,33 @@ class TopicSeen:
         self.others = 0
         self._last: dict[bytes, int] = {}
 
-    def add(self, key: bytes, sequence: int, class_: str) -> None:
-        """Count a record, read in the order of its partition. A redelivery is no disorder, but a duplicate."""
+    def add(self, key: bytes, sequence: int, class_: str) -> bool:
+        """Count a record, read in the order of its partition; whether it is the first with its number.
+
+        A redelivery is no disorder, but a duplicate.
+        """
         if sequence >= len(self.times):
             self.times = np.concatenate([self.times, np.zeros(sequence + 1, dtype=np.uint8)])
-        is_new = self.times[sequence] == 0
+        is_new = bool(self.times[sequence] == 0)
         self.times[sequence] = min(255, int(self.times[sequence]) + 1)
         self.classes[class_] += 1
         if is_new and sequence < self._last.get(key, -1):
             self.reordered_count += 1
             self.reordered = [*self.reordered, (key.decode("utf-8", "replace"), sequence)][:SAMPLES]
         self._last[key] = max(sequence, self._last.get(key, -1))
+        return is_new
 
 
-def topic_balance(acknowledged: Flags, seen: TopicSeen, *, acks: str, complete: bool) -> dict[str, Any]:
+def topic_balance(
+    acknowledged: Flags, seen: TopicSeen, *, acks: str, acknowledged_by_class: Mapping[str, int] | None
+) -> dict[str, Any]:
     """The ledger: numbers, `state` (closed, open, unknown), `reasons`, `samples`.
 
     Args:
         acknowledged: by sequence number.
         seen: what the topic holds.
         acks: as the producer had it; less than all may lose what was acknowledged, by its own choice.
-        complete: whether the run came to its end.
+        acknowledged_by_class: as the producer counted at the end of the run; None if it did not come to its end.
     """
     size = max(len(acknowledged), len(seen.times))
     said = np.pad(acknowledged, (0, size - len(acknowledged)))
@@ -76,6 +84,7 @@ def topic_balance(acknowledged: Flags, seen: TopicSeen, *, acks: str, complete: 
         "events_of_others": seen.others,
         "events_loss_possible": int(acks != "all"),
         "events_by_class": dict(sorted(seen.classes.items())),
+        "events_acknowledged_by_class": dict(sorted((acknowledged_by_class or {}).items())),
     }
     samples = {
         "events_lost": np.flatnonzero(lost)[:SAMPLES].tolist(),
@@ -83,7 +92,7 @@ def topic_balance(acknowledged: Flags, seen: TopicSeen, *, acks: str, complete: 
         "events_reordered": [f"{key}: {sequence}" for key, sequence in seen.reordered],
     }
     reasons = [text.format(n=ledger[finding]) + "." for finding, text in WRONG.items() if ledger[finding]]
-    unknown = [] if complete else ["The run was killed before its end."]
+    unknown = ["The run was killed before its end."] if acknowledged_by_class is None else []
     state = "unknown" if unknown else "open" if reasons else "closed"
     named = {finding: found for finding, found in samples.items() if found}
     return {"state": state, "reasons": unknown + reasons, **ledger, "samples": named}

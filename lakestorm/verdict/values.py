@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lakestorm.record.manifest import COUNTS, LATENCIES
-from lakestorm.verdict.vocabulary import CODED, LEDGER, PER_SECOND, PROBE, RUN, family_of
+from lakestorm.verdict.vocabulary import CODED, LEDGER, PER_SECOND, PROBE, RUN, SCORE, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ class Observed:
         ledger: the audit; empty while the run goes on.
         duration_s: from the end of the warm-up to the end of the load, or to now.
         users_peak: most users at one time.
+        scores: of a detector, by target; a run itself has none.
     """
 
     measured: Mapping[str, RequestSummary]
@@ -49,6 +50,12 @@ class Observed:
     ledger: Mapping[str, Any]
     duration_s: float
     users_peak: int
+    scores: Mapping[str, Mapping[str, float | None]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of_score(cls, scores: Mapping[str, Mapping[str, float | None]]) -> Observed:
+        """A detector's score, and nothing else."""
+        return cls(measured={}, probes={}, ledger={}, duration_s=0.0, users_peak=0, scores=scores)
 
     @classmethod
     def of_run(cls, run: Run) -> Observed:
@@ -65,6 +72,9 @@ class Observed:
     def value(self, target: str, name: str) -> float | Absent:
         """The number that a name has under a target; infinite where work never finished."""
         family = family_of(target)
+        if family == SCORE:
+            found = self.scores.get(target, {}).get(name)
+            return Absent(Why.NO_SAMPLE, f"there is no {name}") if found is None else float(found)
         if family not in (RUN, LEDGER, PROBE):
             return self._of_request(target, name)
         if name == "duration_s":

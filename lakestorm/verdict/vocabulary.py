@@ -1,7 +1,7 @@
 """Which targets and names a thresholds file may use, and what was meant where it uses others.
 
 What exists comes in as values: each scenario and probe brings its targets, with names beyond their family's own.
-A target's first word says its family: `run`, `ledger`, `probe …`; every other target is a request name.
+A target's first word says its family: `run`, `ledger`, `probe …`, `score …`; every other target is a request name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from lakestorm.record.manifest import COUNTS, LATENCIES, Latency
+from lakestorm.verdict import score_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 RUN = "run"
 LEDGER = "ledger"
 PROBE = "probe"
+SCORE = score_values.FAMILY
 STATISTICS = tuple(field.name for field in dataclasses.fields(Latency))
 """Of a latency: `response_ms.p99`."""
 READINGS = ("count", "errors", "min", "mean", "max", "last")
@@ -31,6 +33,8 @@ CODED = ("errors", "retries")
 """Counts by a code that is not known beforehand: `errors.40001`."""
 REQUEST = (*COUNTS, *RUN_WIDE, *(f"{latency}.{statistic}" for latency in LATENCIES for statistic in STATISTICS))
 """Of a request name; rates and counts are its own there."""
+FIXED = (RUN, LEDGER, PROBE, SCORE)
+"""Families without names that hold a code."""
 LISTED_MAX = 24
 """A refusal lists what exists if it is not more."""
 
@@ -39,11 +43,11 @@ class Vocabulary:
     """All targets of the suite with the names that each may use.
 
     Args:
-        targets: {target: names beyond its family's own}.
+        targets: {target: names beyond its family's own}; those of scores are there always.
     """
 
     def __init__(self, targets: Mapping[str, Collection[str]]) -> None:
-        self._own = dict(targets)
+        self._own = {**score_values.TARGETS, **targets}
 
     def target_fault(self, target: str) -> str:
         """What is wrong with a target, with a suggestion; empty if nothing is."""
@@ -55,12 +59,12 @@ class Vocabulary:
         """What is wrong with a name under a target that exists, with a suggestion; empty if nothing is."""
         known = self._names(target)
         root, _, code = name.path.partition(".")
-        if name.path in known or (code and root in CODED and family_of(target) not in (LEDGER, PROBE, RUN)):
+        if name.path in known or (code and root in CODED and family_of(target) not in FIXED):
             return ""
         return f"character {name.place}: {name.path} is not known under this target. {suggestion(name.path, known)}"
 
     def _names(self, target: str) -> list[str]:
-        families = {RUN: (*COUNTS, *RUN_WIDE), LEDGER: RUN_WIDE, PROBE: (*READINGS, *RUN_WIDE)}
+        families = {RUN: (*COUNTS, *RUN_WIDE), LEDGER: RUN_WIDE, PROBE: (*READINGS, *RUN_WIDE), SCORE: ()}
         return [*sorted(self._own.get(target, ())), *families.get(family_of(target), REQUEST)]
 
 

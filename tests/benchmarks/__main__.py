@@ -15,7 +15,7 @@ from pathlib import Path
 from lakestorm.sandbox.box import Sandbox
 from tests.benchmarks.harness import Row, render
 
-NAMES = ("buys", "schedule", "request", "seed", "memory")
+NAMES = ("buys", "schedule", "request", "seed", "memory", "logins")
 OUT = Path("bench")
 
 
@@ -32,10 +32,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = Sandbox(Path(folder) / "sandbox", say=lambda _: None)
         try:
-            sandbox.up(["postgres"])
             for name in names:
                 print(f"{name} …", file=sys.stderr, flush=True)
-                rows += importlib.import_module(f"tests.benchmarks.{name}").run(sandbox.env(), arguments.rounds)
+                benchmark = importlib.import_module(f"tests.benchmarks.{name}")
+                sandbox.up(getattr(benchmark, "SERVICES", ("postgres",)))
+                rows += benchmark.run(sandbox.env(), arguments.rounds)
                 print(render(rows[-20:]), file=sys.stderr, flush=True)
         finally:
             sandbox.down(erase=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 FLASHSALE = ROOT / "locustfiles" / "flashsale.py"
 TIME_LIMIT_S = 90
+OURS = ("PURCHASE_", "FLASHSALE_", "POSTGRES_", "LOGIN_", "KAFKA_", "SCHEMA_")
+"""Settings that a test gives itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +53,10 @@ class Finished:
 class LocustProcess:
     """A running Locust; ends with the `with` block."""
 
-    def __init__(self, *args: str, env: Mapping[str, str], cwd: Path, file: Path = FLASHSALE) -> None:
+    def __init__(self, *args: str, env: Mapping[str, str], cwd: Path, file: Path | str = FLASHSALE) -> None:
         self.cwd = cwd
         self._log = (cwd / "locust.log").open("w+")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PURCHASE_", "FLASHSALE_", "POSTGRES_"))}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", str(file), *args],
             env={**clean, "PYTHONPATH": str(ROOT), **env},
@@ -103,7 +105,7 @@ class LocustProcess:
             time.sleep(0.05)
 
 
-def run_locust(*args: str, env: Mapping[str, str], cwd: Path, file: Path = FLASHSALE) -> Finished:
+def run_locust(*args: str, env: Mapping[str, str], cwd: Path, file: Path | str = FLASHSALE) -> Finished:
     """Run Locust headless to its end."""
     with LocustProcess("--headless", "--only-summary", *args, env=env, cwd=cwd, file=file) as locust:
         return locust.wait()

@@ -48,6 +48,11 @@
       Object.assign(layout.margin, { l: 58, r: layout.yaxis2 && layout.yaxis2.overlaying ? 58 : 16 });
       layout.dragmode = false; // a finger scrolls the page
     }
+    if (layout.meta) {
+      const { l, r, t, b } = layout.margin; // a map keeps its shape
+      layout.height = Math.round((layout.width - l - r) * layout.meta.height_by_width) + t + b;
+      plot.style.minHeight = `${layout.height}px`;
+    }
     if (plot.classList.contains("timed")) {
       if (zoomed) layout.xaxis.range = zoomed;
       Object.assign(layout.xaxis, ticks(layout.xaxis.range, layout.width - layout.margin.l - layout.margin.r));

@@ -1,0 +1,66 @@
+"""A topic's past: runs before this one left every account somewhere, and from there it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakestorm.clients.own_logins import OwnLogins
+from lakestorm.clients.topics import headers_of, read_between
+from lakestorm.errors import SettingsError
+from lakestorm.model.login_schema import CLASS, EVENTS, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from confluent_kafka import Message
+
+    from lakestorm.clients.own_logins import OwnLogin
+    from lakestorm.model.addresses import AddressPlan
+    from lakestorm.model.journeys import Journeys
+    from lakestorm.settings import Settings
+
+
+def take_up(
+    settings: Settings,
+    client_id: str,
+    ranges: Mapping[int, tuple[int, int]],
+    plan: AddressPlan,
+    journeys: Journeys,
+) -> int | None:
+    """Let accounts observe what the topic holds in {partition: (first, before)}; memory grows with the accounts only.
+
+    Returns:
+        The last event time in milliseconds since 1970; None if there is no login.
+
+    Raises:
+        SettingsError: the topic has records that lakestorm did not write.
+        PlatformError: the topic cannot be read.
+    """
+    last_ms: int | None = None
+    logins = OwnLogins(plan)
+    for batch in read_between(settings.kafka, client_id, settings.login.topic, ranges):
+        for login in logins_of(batch, settings.login.topic, logins):
+            last_ms = max(login.at_ms, last_ms or login.at_ms)
+            number = int(login.user_id)
+            if number <= settings.login.accounts:
+                journeys.observe(number, login.at_ms, login.city, login.kind)
+    return last_ms
+
+
+def logins_of(batch: list[Message], topic: str, logins: OwnLogins) -> Iterator[OwnLogin]:
+    """Logins among a batch, without duplicates and poison."""
+    for message in batch:
+        headers = headers_of(message)
+        if RUN not in headers:
+            raise SettingsError([foreign(topic, message)])
+        if headers[CLASS].decode() in EVENTS:
+            yield logins(message.value() or b"")
+
+
+def foreign(topic: str, message: Message) -> str:
+    """Why a topic with somebody else's records is refused."""
+    return (
+        f'LOGIN_TOPIC is "{topic}": partition {message.partition()} has a record at offset {message.offset()} that'
+        " lakestorm did not write, so nobody could say where its account is. Name a topic that is empty, or one that"
+        " only lakestorm wrote."
+    )
