@@ -1,4 +1,4 @@
-"""`lakestorm demo`: a real database, a seeded shop, a sale and its audit, in one go; nothing is left running."""
+"""`lakestorm demo`: real services, a seeded shop, a sale and logins, an audit, in one go; nothing is left running."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ ROOT = Path(__file__).parents[1]
 FOLDER = Path(".sandbox") / "demo"
 STOCK = "500"
 """Units of each item, where FLASHSALE_STOCK says nothing: the hot ones sell out half-way through the sale."""
+SERVICES = ("postgres", "kafka", "registry")
 
 
 def demo(settings: Settings, say: Callable[[str], None]) -> int:
-    """Sandbox up, seed, flash sale, sandbox down; the exit code of what failed first, or of the verdict.
+    """Sandbox up, seed, flash sale and logins, sandbox down; the exit code of what failed first, or of the verdict.
 
     Raises:
         UsageError: this is no checkout, or it has no such shape.
         SandboxError: the database does not start.
     """
-    sale = ROOT / "locustfiles" / "flashsale.py"
-    shape = ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"
-    for file in (sale, shape):
+    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login")]
+    files = [*scenarios, ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"]
+    for file in files:
         if not file.exists():
             raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
-    files = ",".join(os.path.relpath(file) for file in (sale, shape))
-    load = ["-u", f"{settings.flashsale.users}", "-t", f"{settings.flashsale.run_time:g}s"]
+    users = settings.flashsale.users + settings.login.users
+    load = ["-u", f"{users}", "-t", f"{settings.flashsale.run_time:g}s"]
+    loaded = ",".join(os.path.relpath(file) for file in files)
     steps = (
         ("Filling the shop …", ["seed"]),
-        ("The sale …", ["locust", "-f", files, "--headless", "--only-summary", "--loglevel", "WARNING", *load]),
+        ("The sale …", ["locust", "-f", loaded, "--headless", "--only-summary", "--loglevel", "WARNING", *load]),
     )
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):
@@ -56,10 +58,10 @@ def demo(settings: Settings, say: Callable[[str], None]) -> int:
 
 @contextlib.contextmanager
 def running(sandbox: Sandbox) -> Iterator[None]:
-    """A sandbox with a database while the block runs; it is stopped however the block ends."""
+    """A sandbox with all that the demo needs while the block runs; it is stopped however the block ends."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        sandbox.up(["postgres"])
+        sandbox.up(SERVICES)
         yield
     finally:
         sandbox.down()
