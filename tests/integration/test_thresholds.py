@@ -34,7 +34,7 @@ def assert_passed(done: Finished) -> None:
 def test_a_threshold_that_holds_passes(database: dict[str, str], tmp_path: Path) -> None:
     """Exit code 0, the numbers compared in run.json, and reports that say the same as run.json."""
     make_shop(database, items=50)
-    write(tmp_path, (ROOT / "thresholds.toml").read_text() + '\n"probe stock.left" = ["min >= 0"]\n')
+    write(tmp_path, '"probe stock.left" = ["min >= 0"]\n' + (ROOT / "thresholds.toml").read_text())
     done = run_locust(*USERS, "-t", "4s", env=database, cwd=tmp_path)
     assert_passed(done)
     results = {(t["target"], t["expression"]): t for t in done.run["thresholds"]}
