@@ -11,15 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BASE = {"settings", "setting_words", "errors"}
+BASE = {"settings", "errors"}
 PURE = {"model", "record", "verdict"}
 IO = {"clients", "probes"}
 BELOW_ADAPTERS = IO | PURE | BASE
 BELOW_EDGES = {"load", "report", "sandbox", "scoring"} | BELOW_ADAPTERS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "settings": {"errors", "setting_words"},
-    "setting_words": set(),
+    "settings": {"errors"},
     "model": BASE,
     "record": {"model"} | BASE,
     "verdict": {"record", "model"} | BASE,
@@ -40,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 FOLDERS = {"locustfiles", "loadshapes", "seed", "sysload"}
 MAY_IMPORT_LOCUST = {"load", "locustfiles", "loadshapes"}
-ENVIRONMENT_READER = "lakestorm/settings.py"
+ENVIRONMENT_READER = "lakestorm/settings/environment.py"
 NUMERIC = {"numpy", "hdrh"}
 IMPURE = {
     "time", "os", "socket", "ssl", "select", "selectors", "asyncio", "threading", "multiprocessing", "concurrent",

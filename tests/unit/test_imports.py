@@ -63,7 +63,7 @@ PLANTED = [
     ("lakestorm/load/x.py", "from lakestorm.sandbox.box import Sandbox", "load may not import sandbox"),
     ("lakestorm/load/x.py", "import lakestorm.cli", "load may not import cli"),
     ("lakestorm/load/x.py", "from seed import loading", "load may not import seed"),
-    ("lakestorm/settings.py", "from lakestorm.model import demand", "settings may not import model"),
+    ("lakestorm/settings/everything.py", "from lakestorm.model import demand", "settings may not import model"),
     ("lakestorm/errors.py", "from lakestorm.settings import Settings", "errors may not import settings"),
     ("lakestorm/cli.py", "import seed.loading", "cli may not import seed"),
     ("lakestorm/cli.py", "import locust", "cli may not import locust"),
@@ -75,9 +75,9 @@ PLANTED = [
     ("locustfiles/x.py", "from loadshapes.waves import Waves", "locustfiles may not import loadshapes"),
     ("lakestorm/tools/x.py", "", "lakestorm/tools/x.py is in no row of the table"),
     ("lakestorm/utils.py", "", "lakestorm/utils.py is in no row of the table"),
-    ("lakestorm/load/x.py", "import os\nos.environ['A']", "only lakestorm/settings.py reads the environment"),
-    ("seed/x.py", "import os as o\no.getenv('A')", "only lakestorm/settings.py reads the environment"),
-    ("seed/x.py", "from os import environ as e", "only lakestorm/settings.py reads the environment"),
+    ("lakestorm/load/x.py", "import os\nos.environ['A']", "only lakestorm/settings/environment.py reads"),
+    ("seed/x.py", "import os as o\no.getenv('A')", "only lakestorm/settings/environment.py reads the environment"),
+    ("seed/x.py", "from os import environ as e", "only lakestorm/settings/environment.py reads the environment"),
     *[
         (f"lakestorm/{place}/x.py", source, f"pure code may not {reason}")
         for place, source, reason in (
