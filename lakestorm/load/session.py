@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class Session:
     def check(self, environment: Environment, **_: Any) -> None:
         """Before any load: settings, services, tables, thresholds. Ends Locust with exit code 5 if they are wrong."""
         exit_if_refused(lambda: self._check(environment))
+        gevent.signal_handler(signal.SIGINT, interrupt)
 
     def start(self, environment: Environment, **_: Any) -> None:
         """A run begins."""
@@ -191,6 +193,15 @@ def settings_or_exit() -> Settings:
     except LakestormError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def interrupt() -> None:
+    """Ctrl-C, for Locust's main greenlet.
+
+    Python raises KeyboardInterrupt in whatever happens to run: in a user it would count as that user's bug, in an
+    answer of the web page it was seen to be printed as a traceback.
+    """
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
 def exit_if_refused(work: Any) -> None:

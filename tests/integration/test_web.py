@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import http.client
 import json
 import time
 import urllib.error
@@ -36,7 +38,7 @@ class Page:
         """Locust's state, as its page polls it."""
         return str(json.loads(self.get("/stats/requests"))["state"])
 
-    def wait_until_up(self, limit_s: float = 20) -> None:
+    def wait_until_up(self, limit_s: float = 60) -> None:
         """Wait until the page answers: Locust announces it before its checks are done."""
         until = time.monotonic() + limit_s
         while True:
@@ -109,3 +111,31 @@ def test_a_run_that_cannot_begin_is_refused_on_the_page(own_postgres: Any, tmp_p
         done = locust.wait()
     assert done.code == 0, done.output
     assert "Traceback" not in done.output
+
+
+def test_ctrl_c_while_the_page_answers(database: dict[str, str], tmp_path: Path) -> None:
+    """Ctrl-C reaches Locust, not the answer that happens to be written: no traceback, however busy the page is."""
+    make_shop(database, items=5)
+    port = free_port()
+    with LocustProcess("--web-port", str(port), env=database, cwd=tmp_path) as locust:
+        page = Page(port)
+        page.wait_until_up()
+        with concurrent.futures.ThreadPoolExecutor(4) as visitors:
+            visits = [visitors.submit(visit_until_gone, page) for _ in range(4)]
+            time.sleep(0.5)
+            locust.signal(SIGINT)
+            done = locust.wait()
+        assert min(visit.result() for visit in visits) > 0
+    assert done.code == 0, done.output
+    assert "Traceback" not in done.output
+
+
+def visit_until_gone(page: Page) -> int:
+    """Ask for the page until nobody answers; how often somebody did."""
+    visits = 0
+    while True:
+        try:
+            page.get("/")
+        except (OSError, http.client.HTTPException):
+            return visits
+        visits += 1
