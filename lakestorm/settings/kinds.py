@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 PURCHASE_KINDS = ("buy", "view", "cancel")
@@ -36,9 +36,18 @@ def none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def credentials(secret: SecretStr) -> SecretStr:
+    """A user, a colon and a password, or nothing; ValueError on anything else, and on control characters."""
+    text = secret.get_secret_value()
+    if text and not (text.partition(":")[0] and ":" in text and text.isprintable()):
+        raise ValueError
+    return secret
+
+
 type_optional = BeforeValidator(none_if_empty)
 Mix = Annotated[dict[str, float], NoDecode, mix_of(*PURCHASE_KINDS)]
 AnomalyMix = Annotated[dict[str, float], NoDecode, mix_of("impossible_travel", "unseen_country")]
 HardMix = Annotated[dict[str, float], NoDecode, mix_of("flight", "vpn", "nat", "address", "pair")]
+Credentials = Annotated[SecretStr, AfterValidator(credentials)]
 OptionalCount = Annotated[int | None, type_optional]
 OptionalSeconds = Annotated[float | None, type_optional]

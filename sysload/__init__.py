@@ -1,0 +1,1 @@
+"""Pressure on the host: exact, polite, and with a record. `python -m sysload`."""
