@@ -54,14 +54,19 @@ def lacking(artefacts: Sequence[Artefact], root: Path) -> list[Artefact]:
 
 
 @contextlib.contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Nobody else downloads into this cache meanwhile; the lock ends with its process, however that ends."""
+def alone(root: Path, doing: str = "downloading") -> Iterator[None]:
+    """Nobody else writes into this cache meanwhile; the lock ends with its process, however that ends.
+
+    Args:
+        root: of the cache; made when it is needed.
+        doing: what somebody else who is there is doing, for the sentence that says why we wait.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another process is downloading; waiting for it to end.", file=sys.stderr, flush=True)
+            print(f"Another process is {doing}; waiting for it to end.", file=sys.stderr, flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(root / HALF, ignore_errors=True)
         yield

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from lakestorm.errors import SandboxError
-from lakestorm.sandbox import downloads, java_service
+from lakestorm.sandbox import downloads, process_service
 from lakestorm.sandbox.box import Sandbox
 from lakestorm.sandbox.service import is_free
 from tests.integration.sandbox_process import command, settings_of, start
@@ -132,7 +132,7 @@ def process_of(folder: Path, name: str) -> psutil.Process:
 def kill(process: psutil.Process) -> None:
     """SIGKILL, and wait until it is gone."""
     process.kill()
-    assert java_service.has_gone(process)
+    assert process_service.has_gone(process)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -206,7 +206,7 @@ def test_up_status_env_down(folder: Path) -> None:
     assert schema[0] == 200
     cluster = AdminClient({"bootstrap.servers": env["KAFKA_BROKERS"]}).list_topics(timeout=TIMEOUT_S).cluster_id
     assert command("down", cwd=folder).returncode == 0
-    assert all(java_service.has_gone(process) for process in processes)
+    assert all(process_service.has_gone(process) for process in processes)
     assert "kafka: stopped\n" in (stopped := command("status", cwd=folder).stdout)
     assert "registry: stopped\n" in stopped
     assert command("env", cwd=folder).stdout == ""
@@ -283,7 +283,7 @@ def test_a_port_taken_at_the_last_moment(folder: Path, monkeypatch: pytest.Monke
         service.home.make()
         service.home.remember(port=taken)
         looks = iter([True])
-        monkeypatch.setattr(java_service, "is_free", lambda port: next(looks, None) or is_free(port))
+        monkeypatch.setattr(process_service, "is_free", lambda port: next(looks, None) or is_free(port))
         service.up()
         assert service.home.recall()["port"] != taken
         assert service.state().word == "running"
@@ -324,7 +324,7 @@ def test_a_deleted_folder_is_a_fresh_start(folder: Path) -> None:
     subprocess.run(["rm", "-rf", folder / ".sandbox"], check=True)
     assert "its folder was deleted" in command("status", cwd=folder).stdout
     again = settings_of(command("up", "--with", "registry", cwd=folder).stdout)
-    assert java_service.has_gone(old)
+    assert process_service.has_gone(old)
     assert ask(again, "/subjects") == (200, [])
 
 
@@ -363,7 +363,7 @@ def test_extra_properties_win(folder: Path) -> None:
 
 def test_a_service_that_does_not_answer_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time it has to start the error says where it was expected; nothing is left running."""
-    monkeypatch.setattr(java_service, "START_S", 0.3)
+    monkeypatch.setattr(process_service, "START_S", 0.3)
     sandbox = box(folder)
     with pytest.raises(SandboxError, match=r"registry \(pid \d+\) does not answer on 127\.0\.0\.1:\d+ after 0\.3 s"):
         sandbox.up(["registry"])
@@ -376,7 +376,7 @@ def test_a_service_that_does_not_stop_is_killed(folder: Path, monkeypatch: pytes
     sandbox.up(["registry"])
     process = process_of(folder, "registry")
     process.suspend()
-    monkeypatch.setattr(java_service, "STOP_S", 0.5)
+    monkeypatch.setattr(process_service, "STOP_S", 0.5)
     sandbox.down()
-    assert java_service.has_gone(process)
+    assert process_service.has_gone(process)
     assert state(folder, "registry").word == "stopped"
