@@ -33,13 +33,17 @@ DEPENDENCY = """
     <dependency><groupId>{0.group}</groupId><artifactId>{0.name}</artifactId><version>{0.version}</version></dependency>"""
 
 
-def all_of(wanted: tuple[str, ...]) -> list[Artefact]:
-    """What the wanted files come to, sums not known yet: an archive brings its own jars, a jar needs others."""
+def all_of(wanted: tuple[str, ...], has_already: tuple[str, ...] = ()) -> list[Artefact]:
+    """What the wanted files come to, sums not known yet: an archive brings its own jars, a jar needs others.
+
+    Those of groups that the service has already are left out.
+    """
     files = [Artefact(coordinate, bytes=0, sha256="") for coordinate in wanted]
     archives = [file for file in files if file.is_unpacked]
     jars = [file for file in files if not file.is_unpacked]
     found = coordinates_in(maven_listing(jars)) if jars else []
-    return archives + [Artefact(coordinate, bytes=0, sha256="") for coordinate in found]
+    needed = [Artefact(coordinate, bytes=0, sha256="") for coordinate in found]
+    return archives + [file for file in needed if file.group not in has_already]
 
 
 def maven_listing(jars: list[Artefact]) -> str:
@@ -67,10 +71,10 @@ def pinned(artefact: Artefact, folder: Path) -> Artefact:
     return Artefact(artefact.coordinate, file.stat().st_size, sha256(file), contents)
 
 
-def table(name: str, wanted: tuple[str, ...]) -> str:
+def table(name: str, service: type[JavaService]) -> str:
     """A service's part of the lock file."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row(pinned(artefact, Path(folder))) for artefact in all_of(wanted)]
+        rows = [row(pinned(artefact, Path(folder))) for artefact in all_of(service.wanted, service.has_already)]
     return f"\n{name} = [\n{''.join(rows)}]\n"
 
 
@@ -84,7 +88,7 @@ def row(artefact: Artefact) -> str:
 def main() -> int:
     """Write the lock file, when all of it is known."""
     found = {name: importlib.import_module(f"{services.__name__}.{name}").SERVICE for name in known()}
-    tables = [table(name, of.wanted) for name, of in found.items() if issubclass(of, JavaService)]
+    tables = [table(name, of) for name, of in found.items() if issubclass(of, JavaService)]
     LOCK_FILE.write_text(HEAD + "".join(tables), encoding="utf-8")
     return 0
 

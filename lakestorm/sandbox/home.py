@@ -95,6 +95,10 @@ class Home:
         mark = hashlib.blake2b(str(folder).encode(), digest_size=6).hexdigest()
         return cls(folder, SYSTEM_DATA / f"{service}-{mark}", SYSTEM_DATA / "programs", owner)
 
+    def beside(self, service: str) -> Home:
+        """Where another service of the same sandbox keeps what is remembered of it."""
+        return dataclasses.replace(self, folder=self.folder.with_name(service))
+
     def make(self) -> None:
         """Make both folders; raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
