@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from lakestorm.verdict.backlog import SLOPE, trends
 from lakestorm.verdict.values import Observed
+from lakestorm.verdict.verdict import STOPPED
 from lakestorm.verdict.vocabulary import PROBE, RUN, family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lakestorm.load.live_run import LiveRun
     from lakestorm.record.manifest import RequestSummary, ThresholdResult
@@ -47,29 +49,38 @@ class AbortWatch:
         """Judge the seconds that are over; a threshold without a sample stops nothing."""
         if self.broken or second < self._grace_s:
             return
-        observed = self._observed(second)
+        observed = observed_now(self._live, self._thresholds, second)
         for threshold in self._thresholds:
             result = threshold.result(observed)
             if result.result == "fail":
-                value = f"{result.value} after {second} s, which stopped the run"
+                value = f"{result.value} after {second} s{STOPPED}"
                 self.broken[threshold] = dataclasses.replace(result, value=value)
                 self._stop(self.broken[threshold])
                 return
 
-    def _observed(self, second: int) -> Observed:
-        """The record now. Summaries are made one a turn of the event loop, so that no user waits for more than one."""
-        records = self._live.recorder.records
-        targets = {threshold.target for threshold in self._thresholds}
-        wide = any(family_of(target) in (RUN, PROBE) for target in targets)
-        measured: dict[str, RequestSummary] = {}
-        for name, record in records.items():
-            if wide or name in targets:
-                measured[name] = record.measured_now()
-                gevent.sleep(0)
-        return Observed(
-            measured=measured,
-            probes=self._live.recorder.readings.summary(),
-            ledger={},
-            duration_s=second - self._live.settings.run.warmup_s,
-            users_peak=self._live.users_peak,
-        )
+
+def observed_now(live: LiveRun, thresholds: Sequence[Threshold], second: int) -> Observed:
+    """The record now. Summaries are made one a turn of the event loop, so that no user waits for more than one."""
+    records = live.recorder.records
+    targets = {threshold.target for threshold in thresholds}
+    wide = any(family_of(target) in (RUN, PROBE) for target in targets)
+    measured: dict[str, RequestSummary] = {}
+    for name, record in records.items():
+        if wide or name in targets:
+            measured[name] = record.measured_now()
+            gevent.sleep(0)
+    return Observed(
+        measured=measured,
+        probes=probes_now(live, thresholds, second),
+        ledger={},
+        duration_s=second - live.settings.run.warmup_s,
+        users_peak=live.users_peak,
+    )
+
+
+def probes_now(live: LiveRun, thresholds: Sequence[Threshold], second: int) -> Mapping[str, Mapping[str, Any]]:
+    """What probes read so far; slopes only where one is asked for, and over whole seconds only."""
+    recorder = live.recorder
+    if not any(name.path == SLOPE for threshold in thresholds for name in threshold.expression.names):
+        return recorder.readings.summary()
+    return trends(recorder.readings, recorder.offered(second), live.settings.run.warmup_s, None)

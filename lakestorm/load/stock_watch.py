@@ -27,6 +27,7 @@ class StockWatch:
     Args:
         open_one: opens a connection.
         hot_at: ids of the hot items, by seconds since the run's start.
+        last_id: see stock_left.
         tell: takes each reading.
         origin: the clock's reading at second 0.
     """
@@ -35,11 +36,13 @@ class StockWatch:
         self,
         open_one: Callable[[], Backend],
         hot_at: Callable[[float], Sequence[int]],
+        last_id: int,
         tell: Callable[[Reading], None],
         origin: float,
     ) -> None:
         self._open_one = open_one
         self._hot_at = hot_at
+        self._last_id = last_id
         self._tell = tell
         self._origin = origin
         self._backend: Backend | None = None
@@ -62,7 +65,7 @@ class StockWatch:
         try:
             if self._backend is None:
                 self._backend = self._open_one()
-            values = stock_left(self._backend, self._hot_at(second))
+            values = stock_left(self._backend, self._hot_at(second), self._last_id)
         except psycopg2.Error as reason:
             error = sqlstate_of(reason)
             self.close()

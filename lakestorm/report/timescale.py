@@ -11,12 +11,13 @@ import numpy as np
 from lakestorm.report.words import end_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from lakestorm.record.folder import Results
     from lakestorm.record.manifest import Run
+    from lakestorm.record.tables import ProbeSeries
 
     Floats = npt.NDArray[np.float64]
 
@@ -27,6 +28,10 @@ LEVEL = 0.02
 """A shape that changes by less than this share of its peak from sample to sample is level."""
 PHASE_MIN = 0.04
 """A phase shorter than this share of the run is not shown."""
+
+PRESSURE, PRESSURE_PHASE = "sysload", "phase."
+"""The probe that reads sys-load, and how its readings of phases begin: 1 while the phase lasts, 0 afterwards."""
+PRESSURE_EVENTS_MAX = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def time_scale(results: Results) -> TimeScale:
         width_s=next((width for width in WIDTHS_S if seconds / width <= POINTS_MAX), seconds // POINTS_MAX + 1),
         started_at=run.started_at,
         phases=tuple(phases(run)),
-        events=tuple(events(run)),
+        events=tuple(sorted([*events(run), *pressure_events(results.probes)], key=lambda event: event.at_s)),
     )
 
 
@@ -119,6 +124,24 @@ def events(run: Run) -> list[Event]:
         why = f": {end_in_words(run.stopped_by)}" if run.stopped_by else ""
         found.append(Event(load_s(run), f"load ended{why}"))
     return sorted(found, key=lambda event: event.at_s)
+
+
+def pressure_events(probes: Mapping[tuple[str, str], ProbeSeries]) -> list[Event]:
+    """Where phases of sys-load began, or were first seen; none at all where there are too many to be told apart."""
+    found = [
+        Event(at_s, f"sys-load: {name.removeprefix(PRESSURE_PHASE)}")
+        for (probe, name), series in probes.items()
+        if probe == PRESSURE and name.startswith(PRESSURE_PHASE)
+        for at_s in beginnings(series)
+    ]
+    return sorted(found, key=lambda event: event.at_s) if len(found) <= PRESSURE_EVENTS_MAX else []
+
+
+def beginnings(series: ProbeSeries) -> list[float]:
+    """Seconds at which what is 1 or 0 became 1; where it could not be read it is taken to have stayed as it was."""
+    is_read = ~np.isnan(series.value)
+    second, is_on = series.second[is_read], series.value[is_read] > 0
+    return [float(at_s) for at_s in second[is_on & ~np.concatenate(([False], is_on[:-1]))]]
 
 
 def phases(run: Run) -> list[Phase]:

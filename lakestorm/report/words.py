@@ -26,8 +26,11 @@ def question_of(probe: str) -> str:
 
 
 def reading_in_words(probe: str, name: str) -> str:
-    """What a probe's number is."""
+    """What a probe's number is; of one among many also which."""
     names = words()["probes"].get(probe, {}).get("names", {})
+    kind, _, which = name.partition(".")
+    if name not in names and kind in names:
+        return f"{names[kind]}, {which}"
     return str(names.get(name, f"{probe} {name}"))
 
 

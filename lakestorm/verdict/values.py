@@ -8,6 +8,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lakestorm.record.manifest import COUNTS, LATENCIES
+from lakestorm.verdict.backlog import DRAIN, SLOPE
+from lakestorm.verdict.plateaus import LEAST_S
 from lakestorm.verdict.vocabulary import CODED, LEDGER, PER_SECOND, PROBE, RUN, SCORE, family_of
 
 if TYPE_CHECKING:
@@ -122,8 +124,20 @@ class Observed:
         return Absent(Why.UNKNOWN, f"the books have no {name}") if found is None else float(found)
 
     def _of_probe(self, probe: str, name: str) -> float | Absent:
-        found = self.probes.get(probe, {}).get(name)
-        return Absent(Why.NO_SAMPLE, f"{probe} was not read") if found is None else float(found)
+        read = self.probes.get(probe, {})
+        found = read.get(name)
+        if found is not None:
+            return float(found)
+        return Absent(Why.NO_SAMPLE, unread(probe, name) if read.get("count") else f"{probe} was not read")
+
+
+def unread(probe: str, name: str) -> str:
+    """Why a probe that was read lacks a number."""
+    if name == SLOPE:
+        return f"the load was never level for {LEAST_S} s, so {probe} has no slope"
+    if name == DRAIN:
+        return f"{probe} did not drain"
+    return f"{probe} has no {name}"
 
 
 def statistic(summary: RequestSummary, kind: str, name: str) -> float | Absent:

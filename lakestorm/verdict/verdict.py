@@ -25,6 +25,8 @@ EXIT_CODES: dict[Verdict, ExitCode] = {
     "unknown": ExitCode.UNKNOWN,
     "invalid": ExitCode.UNKNOWN,
 }
+STOPPED = ", which stopped the run"
+"""Ends the value of the threshold by which a run was stopped."""
 TIMED = re.compile(r"_ms\b|\blate\b")
 """Marks an expression that rests on the generator's clock."""
 
@@ -34,7 +36,9 @@ def judged(run: Run, results: Sequence[ThresholdResult]) -> Run:
     invalid: list[str] = run.instrument.get("invalid", [])
     failed = [result for result in results if result.result == "fail"]
     idle = [result for result in failed if invalid and TIMED.search(result.expression)]
-    failures = [*broken_books(run), *(sentence(result) for result in failed if result not in idle)]
+    stopping = [result for result in failed if result.value.endswith(STOPPED)]
+    others = [sentence(result) for result in failed if result not in idle and result not in stopping]
+    failures = [*map(stopped, stopping), *broken_books(run), *others]
     unknowns = [*gaps(run), *(sentence(result) for result in results if result.result == "unknown")]
     verdict: Verdict = "fail" if failures else "invalid" if invalid else "unknown" if unknowns else "pass"
     reasons = [*failures, *invalid, *map(sentence, idle), *unknowns] or [f"{headline(run)}."]
@@ -58,6 +62,12 @@ def gaps(run: Run) -> list[str]:
     if run.ledger.get("state") == "unknown":
         found += run.ledger.get("reasons") or ["The books could not be judged."]
     return found
+
+
+def stopped(result: ThresholdResult) -> str:
+    """What was stopped, and why."""
+    value = result.value.removesuffix(STOPPED)
+    return f"The load was stopped: {result.target}: {result.expression} does not hold: {value}."
 
 
 def sentence(result: ThresholdResult) -> str:

@@ -24,8 +24,10 @@ PROBE = "probe"
 SCORE = score_values.FAMILY
 STATISTICS = tuple(field.name for field in dataclasses.fields(Latency))
 """Of a latency: `response_ms.p99`."""
-READINGS = ("count", "errors", "min", "mean", "max", "last")
+READINGS = ("count", "errors", "first", "min", "mean", "max", "max_at_s", "last")
 """Of a probe: `max`."""
+ONE_OF_MANY = ".*"
+"""Ends a target that stands for many, one for each topic or group."""
 PER_SECOND = "_per_s"
 RUN_WIDE = ("duration_s", "users_peak", *(f"{count}{PER_SECOND}" for count in COUNTS))
 """Of the run as a whole, sums over its request names; every target may use them."""
@@ -51,9 +53,14 @@ class Vocabulary:
 
     def target_fault(self, target: str) -> str:
         """What is wrong with a target, with a suggestion; empty if nothing is."""
-        if target == RUN or target in self._own:
+        if target == RUN or self._entry(target) in self._own:
             return ""
         return f"there is no such target. {suggestion(target, [RUN, *self._own])}"
+
+    def _entry(self, target: str) -> str:
+        """The entry that speaks of a target: itself, or the one that stands for many."""
+        many = (own for own in self._own if own.endswith(ONE_OF_MANY) and target.startswith(own[:-1]))
+        return target if target in self._own or target.endswith(".") else next(many, target)
 
     def name_fault(self, target: str, name: Name) -> str:
         """What is wrong with a name under a target that exists, with a suggestion; empty if nothing is."""
@@ -65,7 +72,7 @@ class Vocabulary:
 
     def _names(self, target: str) -> list[str]:
         families = {RUN: (*COUNTS, *RUN_WIDE), LEDGER: RUN_WIDE, PROBE: (*READINGS, *RUN_WIDE), SCORE: ()}
-        return [*sorted(self._own.get(target, ())), *families.get(family_of(target), REQUEST)]
+        return [*sorted(self._own.get(self._entry(target), ())), *families.get(family_of(target), REQUEST)]
 
 
 def family_of(target: str) -> str:

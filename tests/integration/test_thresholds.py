@@ -45,7 +45,7 @@ def test_a_threshold_that_holds_passes(database: dict[str, str], tmp_path: Path)
     word, errors = ("Invalid", "1") if done.run["verdict"] == "invalid" else ("Passed", "0")
     assert (done.folder / "summary.md").read_text().startswith(f"### {word}: ")
     junit = ET.parse(done.folder / "junit.xml").getroot()  # noqa: S314 - our own file
-    assert (junit.get("failures"), junit.get("errors"), junit.get("skipped")) == ("0", errors, "1")
+    assert (junit.get("failures"), junit.get("errors"), junit.get("skipped")) == ("0", errors, "3")
 
 
 def test_a_threshold_that_fails(database: dict[str, str], tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_an_abort_ends_a_run_early(database: dict[str, str], tmp_path: Path, *, 
     assert run["complete"] is True
     assert 2.5 < run["ended_at"] - run["started_at"] < 8
     assert run["thresholds"][0]["value"].endswith("after 3 s, which stopped the run")
-    assert run["reasons"][0].startswith("Failed: run: abort: completed < 50")
+    assert run["reasons"][0].startswith("Failed: The load was stopped: run: abort: completed < 50 does not hold: completed = ")
     assert run["thresholds"][1]["result"] == "pass"
     assert run["ledger"]["state"] == "closed"
     assert (
