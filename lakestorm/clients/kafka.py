@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -10,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
-from lakestorm.errors import PlatformError, UnreachableError
+from lakestorm.errors import PlatformError, SettingsError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 ANSWER_S = 8.0
 """How long the brokers may take to answer before a run begins."""
+ANSWERS_S = (1.0, 2.0, ANSWER_S - 3)
+"""The same in three tries: who is refused by the brokers learns it from the first, and need not wait for the others."""
+HOPELESS = {
+    "_AUTHENTICATION": "Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD (or its file) and KAFKA_SASL_MECHANISM.",
+    "_SSL": "Check KAFKA_SSL_CA_LOCATION, and that the brokers' certificate is for this name and still valid.",
+}
+"""What no waiting mends, by librdkafka's names, and what does."""
 PAUSE_S = 0.1
 
 
@@ -48,23 +57,48 @@ def describe(settings: KafkaSettings, client_id: str) -> ClusterMetadata:
     """Brokers and topics.
 
     Raises:
+        SettingsError: the file of the certificate authority cannot be read.
         UnreachableError: no broker answers, or they refuse us; names them and librdkafka's own word.
     """
+    refuse_authority(settings)
     said: list[KafkaError] = []
-    client = AdminClient(client_config(settings, client_id) | {"error_cb": said.append})
     try:
-        return client.list_topics(timeout=ANSWER_S)
+        client = AdminClient(client_config(settings, client_id) | {"error_cb": said.append})
     except KafkaException as error:
-        client.poll(0)
-        raise unreachable(settings, said[0] if said else error.args[0]) from error
+        raise unreachable(settings, error.args[0]) from error
+    for wait_s in ANSWERS_S:
+        try:
+            return client.list_topics(timeout=wait_s)
+        except KafkaException as error:
+            said.append(error.args[0])
+            client.poll(0)
+            if any(word.name() in HOPELESS for word in said):
+                break
+    raise unreachable(settings, next((word for word in said if word.name() in HOPELESS), said[-1]))
+
+
+def refuse_authority(settings: KafkaSettings) -> None:
+    """Raise SettingsError where the certificate authority cannot be read: librdkafka would not say which file."""
+    path = Path(settings.ssl_ca_location)
+    try:
+        if settings.ssl_ca_location and not path.is_dir():
+            path.open("rb").close()
+    except OSError as error:
+        wanted = "A readable file of certificates in PEM is wanted (empty = the system's)"
+        problem = f'KAFKA_SSL_CA_LOCATION is "{path}": {error.strerror}. {wanted}. Set it in .env or the environment.'
+        raise SettingsError([problem]) from error
 
 
 def unreachable(settings: KafkaSettings, error: KafkaError) -> UnreachableError:
     """The client's refusal as a sentence: where, why, what to do."""
+    why = re.sub(r"^\S+/\S+: | \(after [^()]*( \([^()]*\))?[^()]*\)|\.$", "", error.str())
+    hint = HOPELESS.get(
+        error.name(),
+        "Check KAFKA_BROKERS and the KAFKA_ settings for security, or start one with"
+        " `lakestorm sandbox up --with kafka,registry`.",
+    )
     return UnreachableError(
-        f"Kafka at {settings.brokers} ({settings.security_protocol}) cannot be used: {error.str()} ({error.name()})."
-        " Check KAFKA_BROKERS and the KAFKA_ settings for security, or start one with"
-        " `lakestorm sandbox up --with kafka,registry`."
+        f"Kafka at {settings.brokers} ({settings.security_protocol}) cannot be used: {why} ({error.name()}). {hint}"
     )
 
 

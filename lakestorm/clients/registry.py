@@ -28,8 +28,10 @@ PAUSE_S = 0.5
 MAGIC = 0
 NOT_THERE = (40401, 40403)
 """The registry's words for an unknown subject and an unknown schema."""
-NOT_SAID = -1
-"""The client's word for an answer that is none of a registry's."""
+UNKNOWN_TO_IT = (401, 403)
+"""HTTP's words for who has no password, or a wrong one, or no right."""
+NO_REGISTRY = (-1, 404)
+"""Codes of an answer that is no registry's: the client's own word for one, and HTTP's where a registry has 404xx."""
 
 
 def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any], *, wait_s: float = WAIT_S) -> int:
@@ -71,7 +73,12 @@ def ask(client: SchemaRegistryClient, subject: str, schema: Schema, *, register:
 
 def refused(settings: SchemaSettings, subject: str, error: SchemaRegistryError) -> PlatformError:
     """The registry's own explanation, and what to do."""
-    if error.error_code == NOT_SAID:
+    if error.http_status_code in UNKNOWN_TO_IT:
+        return PlatformError(
+            f"The schema registry at {settings.registry_url} does not let us in (HTTP {error.http_status_code})."
+            " Check SCHEMA_REGISTRY_BASIC_AUTH, as user:password, or its file."
+        )
+    if error.error_code in NO_REGISTRY:
         return PlatformError(
             f"{settings.registry_url} answers with HTTP {error.http_status_code}, and not as a schema registry does."
             " Check SCHEMA_REGISTRY_URL, its path too."

@@ -8,6 +8,7 @@ from lakestorm.clients.own_logins import OwnLogins
 from lakestorm.clients.topics import headers_of, read_between
 from lakestorm.errors import SettingsError
 from lakestorm.model.login_schema import CLASS, EVENTS, RUN
+from lakestorm.report.work_progress import work_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,12 +39,14 @@ def take_up(
     """
     last_ms: int | None = None
     logins = OwnLogins(plan)
-    for batch in read_between(settings.kafka, client_id, settings.login.topic, ranges):
-        for login in logins_of(batch, settings.login.topic, logins):
-            last_ms = max(login.at_ms, last_ms or login.at_ms)
-            number = int(login.user_id)
-            if number <= settings.login.accounts:
-                journeys.observe(number, login.at_ms, login.city, login.kind)
+    topic = settings.login.topic
+    with work_progress(f"Reading what {topic} holds already") as told:
+        for batch in read_between(settings.kafka, client_id, topic, ranges, told):
+            for login in logins_of(batch, topic, logins):
+                last_ms = max(login.at_ms, last_ms or login.at_ms)
+                number = int(login.user_id)
+                if number <= settings.login.accounts:
+                    journeys.observe(number, login.at_ms, login.city, login.kind)
     return last_ms
 
 

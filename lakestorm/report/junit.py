@@ -1,6 +1,7 @@
 """`junit.xml`: a run as a test suite, for Jenkins, GitHub and GitLab.
 
-One test case a threshold, one an invariant of the ledger, one the verdict. What is unknown is an error, so that it
+One test case a threshold, one an invariant of the ledger, one the verdict. A detector's score stands in properties, and
+what it had to hold in cases of its own. What is unknown is an error, so that it
 turns a build red; what does not apply is skipped. Format: the JUnit XML that Apache Ant wrote first, in the dialect
 that the three share (testsuites, testsuite, properties, testcase, failure, error, skipped).
 """
@@ -10,40 +11,48 @@ from __future__ import annotations
 import datetime as dt
 import re
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lakestorm.record.manifest import ThresholdResult
 from lakestorm.verdict.ledger import WRONG
+from lakestorm.verdict.score_values import values_of
 from lakestorm.verdict.verdict import sentence
 
 if TYPE_CHECKING:
-    from lakestorm.record.manifest import Run, ThresholdResult
+    from collections.abc import Mapping
+
+    from lakestorm.record.manifest import Run
 
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""
 ELEMENTS = {"fail": "failure", "unknown": "error", "invalid": "error", "not applicable": "skipped"}
 
 
-def junit_xml(run: Run) -> str:
-    """The text of junit.xml, from the run alone."""
+def junit_xml(run: Run, score: Mapping[str, Any] | None = None) -> str:
+    """The text of junit.xml, from the run and, where a detector was scored, its score.json."""
     seconds = f"{(run.ended_at or run.started_at) - run.started_at:.3f}"
     suites = ET.Element("testsuites", name="lakestorm", time=seconds)
     suite = ET.SubElement(suites, "testsuite", name=legal("+".join(run.scenarios) or "lakestorm"), time=seconds)
     suite.set("timestamp", dt.datetime.fromtimestamp(run.started_at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    add_properties(suite, run)
+    add_properties(suite, run, score or {})
     add_case(suite, "verdict", "the run passes", run.verdict, run.reasons, seconds)
     for result in run.thresholds:
         name = f"{result.target}: {result.expression}"
         add_case(suite, "thresholds", name, result.result, reasons_of(result))
     add_ledger(suite, run)
+    for of in (score or {}).get("thresholds", ()):
+        result = ThresholdResult(**of)
+        add_case(suite, "score", f"{result.target}: {result.expression}", result.result, reasons_of(result))
     for element in (suites, suite):
         count_cases(element)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
-def add_properties(suite: ET.Element, run: Run) -> None:
-    """What identifies the run."""
+def add_properties(suite: ET.Element, run: Run, score: Mapping[str, Any]) -> None:
+    """What identifies the run, and every figure of a detector's score by the name that thresholds have for it."""
     properties = ET.SubElement(suite, "properties")
+    figures = values_of(score) if score else {}
     found = {
         "run_id": run.run_id,
         "verdict": run.verdict,
@@ -51,9 +60,10 @@ def add_properties(suite: ET.Element, run: Run) -> None:
         "stopped_by": run.stopped_by,
         "users_peak": run.users_peak,
         "commit": run.environment.get("commit", ""),
+        **{f"{target} {name}": value for target, of in figures.items() for name, value in of.items()},
     }
     for name, value in found.items():
-        ET.SubElement(properties, "property", name=name, value=legal(str(value)))
+        ET.SubElement(properties, "property", name=name, value=legal("" if value is None else str(value)))
 
 
 def add_ledger(suite: ET.Element, run: Run) -> None:

@@ -6,6 +6,7 @@ topic holds, and not of what the generator meant. They go to `labels.csv`, and o
 
 from __future__ import annotations
 
+import collections
 import csv
 import json
 import math
@@ -20,17 +21,21 @@ from lakestorm.clients.registry import Encoder
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import PlatformError
 from lakestorm.model.labels import Labeller
-from lakestorm.model.login_schema import CLASS, EVENTS, LABEL, RUN, SEQUENCE
+from lakestorm.model.login_schema import CLASS, EVENTS, HISTORY, LABEL, RUN, SEQUENCE
+from lakestorm.record import login_places
 from lakestorm.record.login_labels import WAY, way_of
+from lakestorm.record.login_places import places_csv
+from lakestorm.record.manifest import write_text
 from lakestorm.record.references import BOUGHT, AcknowledgedFile
 from lakestorm.verdict.topic_ledger import TopicSeen, topic_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from confluent_kafka import Message
 
+    from lakestorm.model.geography import City
     from lakestorm.model.labels import Label
     from lakestorm.settings import Settings
 
@@ -44,8 +49,13 @@ COUNTS = "login_counts.json"
 FLUSH_S = 30
 
 
-def audit_logins(folder: Path, settings: Settings) -> dict[str, Any]:
+def audit_logins(folder: Path, settings: Settings, read: Callable[[int, int], None]) -> dict[str, Any]:
     """Read the topic, what was there before the run too, for the accounts have a past; the ledger of the run.
+
+    Args:
+        folder: the run's.
+        settings: of the brokers.
+        read: is told how many of how many records were read, after each batch.
 
     Raises:
         PlatformError: the topic is gone, or gives no more.
@@ -56,9 +66,10 @@ def audit_logins(folder: Path, settings: Settings) -> dict[str, Any]:
     starts = {int(partition): end for partition, end in facts["ends"].items()}
     flags = acknowledged.flags(BOUGHT)
     reader = Reader(facts["run"], starts, facts["behind_ms"], TopicSeen(len(flags)))
-    for batch in read_between(settings.kafka, client_id, topic, ends_of(settings.kafka, client_id, topic)):
+    for batch in read_between(settings.kafka, client_id, topic, ends_of(settings.kafka, client_id, topic), read):
         reader.read(batch)
     tell(folder, settings, facts, list(reader.labels()))
+    write_text(folder / login_places.FILE, places_csv(reader.places))
     counts = folder / COUNTS
     said = json.loads(counts.read_text(encoding="utf-8"))["acknowledged"] if counts.exists() else None
     return topic_balance(flags, reader.seen, acks=facts["acks"], acknowledged_by_class=said)
@@ -72,10 +83,14 @@ class Reader:
         starts: {partition: next offset} when it began; what is older is its accounts' past.
         behind_ms: event time by which a record may stand behind one before it in its partition.
         seen: counts its records.
+
+    Attributes:
+        places: logins by city, of the run and not of its history.
     """
 
     def __init__(self, run: str, starts: Mapping[int, int], behind_ms: int, seen: TopicSeen) -> None:
         self.seen = seen
+        self.places: collections.Counter[City] = collections.Counter()
         self._run, self._starts, self._behind_ms = run.encode(), starts, behind_ms
         self._logins = OwnLogins(World().plan)
         self._labellers: dict[int, tuple[Labeller, list[Label]]] = {}
@@ -112,6 +127,8 @@ class Reader:
         login, partition = self._logins(message.value() or b""), message.partition() or 0
         self._latest_ms[partition] = max(self._latest_ms.get(partition, 0), login.at_ms)
         self._labeller(partition).add(*login, (message.topic(), partition, message.offset()))
+        if class_ != HISTORY:
+            self.places[login.city] += 1
 
     def _labeller(self, partition: int) -> Labeller:
         return self._labellers.setdefault(partition, (Labeller(), []))[0]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakestorm.record.figures import THIN, digits, duration, grouped
+from lakestorm.report.sections.pipeline import pipeline_in_words
 from lakestorm.report.terminal import equations
+from lakestorm.verdict.score_words import COLUMNS, score_rows, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lakestorm.record.manifest import Latency, RequestSpans, Run, ThresholdResult
 
@@ -21,12 +23,14 @@ FAILED_MAX = 10
 ELSEWHERE = "report.html and run.json have all."
 
 
-def summary_md(run: Run) -> str:
-    """The text of summary.md, from the run alone."""
+def summary_md(run: Run, score: Mapping[str, Any] | None = None) -> str:
+    """The text of summary.md, from the run and, where a detector was scored, its score.json."""
     lines = [f"### {plain(run.reasons[0] if run.reasons else run.verdict)}", ""]
     lines += [f"- {plain(reason)}" for reason in run.reasons[1:REASONS_MAX]]
     lines += [f"{plain(circumstances(run))}", "", *table(run), ""]
+    lines += [line for said in (pipeline_in_words(run),) if said for line in (plain(said), "")]
     lines += [line for books in equations(run.ledger) for line in (plain(books), "")]
+    lines += [*score_lines(score), ""] if score else []
     lines += [thresholds_line(run), *failed_lines(run), "", f"Again: {code(run.command)}"]
     return "\n".join(lines) + "\n"
 
@@ -66,6 +70,20 @@ def percentile(latency: Latency | None, name: str) -> str:
         return ""
     value = getattr(latency, name)
     return "∞" if value is None else digits(value)
+
+
+def score_lines(score: Mapping[str, Any]) -> Iterator[str]:
+    """The detector's score as a table, what it does not say as a line, and the thresholds that it had to hold."""
+    yield f"Detector, by {plain(score['alerts_from'])}:"
+    yield ""
+    yield f"| kind | {' | '.join(COLUMNS)} |"
+    yield "| :--- |" + " ---: |" * len(COLUMNS)
+    for name, texts in score_rows(score):
+        yield f"| {plain(name)} | {' | '.join(texts)} |"
+    yield ""
+    yield plain(" ".join(sentences(score)))
+    for of in score["thresholds"]:
+        yield f"\n{of['result']}: {plain(of['target'])}: {plain(of['expression'])} ({plain(of['value'])})"
 
 
 def thresholds_line(run: Run) -> str:

@@ -14,7 +14,7 @@ from lakestorm.clients.login_values import HEADER
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import ResultsError
 from lakestorm.model.event_time import ms_from_timestamp
-from lakestorm.model.login_schema import CLASS, EVENTS, LOGIN, RUN
+from lakestorm.model.login_schema import CLASS, EVENTS, LOGIN, RUN, SEQUENCE
 from lakestorm.record.login_labels import FILE, labels_from_csv
 from lakestorm.record.manifest import run_from_json, write_text
 from lakestorm.scoring.alert_places import alerts_of
@@ -149,15 +149,30 @@ def logins_of(
     starts = {int(partition): offset for partition, offset in facts["ends"].items()}
     marks = ends_of(settings.kafka, CLIENT_ID, topic)
     ranges = {p: (max(first, starts.get(p, 0)), end) for p, (first, end) in marks.items()}
-    total, done = sum(end - first for first, end in ranges.values()), 0
-    for batch in read_between(settings.kafka, CLIENT_ID, topic, ranges):
+    seen = SequencesSeen()
+    for batch in read_between(settings.kafka, CLIENT_ID, topic, ranges, read):
         for message in batch:
-            if is_login_of(message, run):
+            if is_login_of(message, run) and seen.is_new(int(headers_of(message)[SEQUENCE])):
                 body = io.BytesIO((message.value() or b"")[HEADER.size :])
                 record: Any = fastavro.schemaless_reader(body, schema, None)
                 yield record["user_id"], ms_from_timestamp(record["timestamp"]), message.timestamp()[1]
-        done += len(batch)
-        read(done, total)
+
+
+class SequencesSeen:
+    """Which records were read, by the number in their header, a byte each.
+
+    Brokers that acknowledge less than all may hold a record twice that was resent: it is one login.
+    """
+
+    def __init__(self) -> None:
+        self._seen = bytearray()
+
+    def is_new(self, sequence: int) -> bool:
+        """Whether this number comes for the first time."""
+        if sequence >= len(self._seen):
+            self._seen.extend(bytes(max(len(self._seen), sequence + 1 - len(self._seen))))
+        was, self._seen[sequence] = self._seen[sequence], 1
+        return not was
 
 
 def is_login_of(message: Message, run: bytes) -> bool:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lakestorm.verdict.score_words import COLUMNS, score_rows, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
 
 def print_score(score: Mapping[str, Any]) -> None:
@@ -23,17 +21,6 @@ def print_score(score: Mapping[str, Any]) -> None:
         console.print(line, markup=False)
     for of in score["thresholds"]:
         console.print(f"{of['target']}: {of['expression']}: {of['result']} ({of['value']})", markup=False)
-
-
-@contextlib.contextmanager
-def reading_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while something long is read; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True), TimeRemainingColumn()
-    quiet = not console.is_terminal or console.no_color
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def score_table(score: Mapping[str, Any]) -> Table:

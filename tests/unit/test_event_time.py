@@ -61,6 +61,17 @@ def test_times_that_cannot_be_are_refused(changes: dict[str, float], words: str)
         of(**changes)  # type: ignore[arg-type]
 
 
+@given(later_ms=st.integers(0, 10**8), scale=SCALES, run_s=st.floats(1, 3600), days=st.integers(0, 30))
+def test_a_run_that_begins_later_ends_at_the_later_now(later_ms: int, scale: float, run_s: float, days: int) -> None:
+    """Writing the history takes its time: it stays where it is, and the run moves on as a whole."""
+    asked = of(scale=scale, run_s=run_s, days=days)
+    begun = asked.begun(later_ms)
+    assert begun.history_ms == asked.history_ms
+    assert begun.at_ms(0) == asked.at_ms(0) + later_ms
+    assert begun.end_ms == pytest.approx(NOW_MS + later_ms + 1000 * run_s, abs=1.5)
+    assert asked.begun(-5) == asked, "a clock that was set back puts nothing live into the history"
+
+
 @given(behind_ms=st.integers(1_000, 10**9), scale=st.floats(1.0, 1e5), run_s=st.floats(1, 3600))
 def test_a_second_run_goes_on_or_says_how_it_could(behind_ms: int, scale: float, run_s: float) -> None:
     """Either its first event is after the topic's last and there is no second history, or the scale it names fits."""

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakestorm.model.labels import TRAVEL
 from lakestorm.record.manifest import ThresholdResult
 from lakestorm.report.junit import junit_xml
+from lakestorm.verdict.score_values import score_json, values_of
 from lakestorm.verdict.verdict import judged
 from tests.unit.made_runs import BUY, replaced, run, with_ledger
+from tests.unit.test_detection import at, scored
 
 
 def threshold(result: str, text: str = "response_ms.p99 < 50", value: str = "response p99 = 61.2 ms") -> Any:
@@ -52,6 +55,27 @@ def test_a_run_that_passed_has_no_red_case() -> None:
     properties = {p.get("name"): p.get("value") for p in suite.findall("properties/property")}
     assert properties["run_id"] == "0123456789abc"
     assert properties["verdict"] == "pass"
+
+
+def test_a_detectors_score_is_in_properties_and_cases() -> None:
+    """Every figure by the name that thresholds have for it, empty where it is not known; a case for each threshold."""
+    asked = {
+        "target": "score all",
+        "expression": "recall > 0.9",
+        "abort": False,
+        "result": "fail",
+        "value": "recall = 0",
+    }
+    score = {**score_json(scored([at(100, TRAVEL)])), "thresholds": [asked]}
+    suite = suite_of(junit_xml(judged(run(), [threshold("pass")]), score))
+    properties = {p.get("name"): p.get("value") for p in suite.findall("properties/property")}
+    for target, figures in values_of(score).items():
+        for name, value in figures.items():
+            assert properties[f"{target} {name}"] == ("" if value is None else str(value))
+    ((case, (element, said)),) = outcomes(suite, "score").items()
+    assert (case, element) == ("score all: recall > 0.9", "failure")
+    assert "recall = 0" in str(said)
+    assert outcomes(suite_of(junit_xml(judged(run(), []), {})), "score") == {}
 
 
 @pytest.mark.parametrize(

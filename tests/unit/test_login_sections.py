@@ -12,25 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakestorm.clients.gazetteer import places
 from lakestorm.errors import ResultsError
 from lakestorm.model.event_time import Timeline
-from lakestorm.model.geography import CITIES
 from lakestorm.model.labels import BORDERLINE, COUNTRY, LEARNT, SHARED_ADDRESS, TRAVEL, Label, Labeller
 from lakestorm.record.folder import logins_of
 from lakestorm.record.login_labels import WAY, LoginTruth, Way, labels_from_csv
+from lakestorm.report.land import land_outline
 from lakestorm.report.login_audit import HEADER, row_of
 from lakestorm.report.page import page_html
 from lakestorm.report.sections.anomalies import anomalies
 from lakestorm.report.sections.detector import detector
-from lakestorm.report.sections.login_map import ARCS_MAX, great_circle, login_map, split_at_edges
+from lakestorm.report.sections.login_map import login_map
 from lakestorm.verdict.score_values import score_json
 from tests.unit.made_logins import HARD, history, live, town
-from tests.unit.made_results import THIN, results, scale
+from tests.unit.made_results import results, scale
 from tests.unit.test_detection import at, scored
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lakestorm.record.login_places import CityLogins
 
 ORIGIN_MS = 1_000_000
 CLOCK = Timeline(history_ms=0, origin_ms=ORIGIN_MS, scale=100.0, run_s=8.0)
@@ -42,9 +43,14 @@ def label(kind: str, second: float, *, scored: bool = True, user: str = "u", way
     return Label(user, round(ORIGIN_MS + second * 100_000), kind, 1.0, 1.0, scored, way)
 
 
-def truth(*labels: Label, timeline: Timeline | None = CLOCK, score: dict[str, Any] | None = None) -> LoginTruth:
+def truth(
+    *labels: Label,
+    timeline: Timeline | None = CLOCK,
+    score: dict[str, Any] | None = None,
+    cities: list[CityLogins] | None = None,
+) -> LoginTruth:
     """What a folder with these labels knows."""
-    return LoginTruth(labels=list(labels), timeline=timeline, score=score or {})
+    return LoginTruth(labels=list(labels), timeline=timeline, score=score or {}, places=cities or [])
 
 
 def made_labels() -> list[Label]:
@@ -144,57 +150,9 @@ def test_without_labels_or_their_time_there_is_no_picture() -> None:
     for logins in (None, truth(), truth(label(TRAVEL, 1), timeline=None), truth(label(LEARNT, 1, scored=False))):
         assert anomalies(results(logins=logins), scale(5)) is None
     for logins in (None, truth(), truth(label(TRAVEL, 1, way=None)), truth(label(BORDERLINE, 1, scored=False))):
-        assert login_map(results(logins=logins), list) is None
+        assert login_map(results(logins=logins), land_outline) is None
     assert detector(results()) is None
     assert detector(results(logins=truth())) is None
-
-
-def test_the_map_has_cities_and_a_line_for_each_journey() -> None:
-    """A login that is both is drawn once; dots say from where to where; of very many journeys some are drawn."""
-    both = [label(TRAVEL, 1), label(COUNTRY, 1)]
-    found = login_map(results(logins=truth(*both, label(COUNTRY, 2))), places)
-    assert found is not None
-    towns, country_arcs, country_goals, _, travel_goals = found.figure["data"]
-    assert len(towns["x"]) == CITIES
-    assert (len(travel_goals["x"]), len(country_goals["x"])) == (1, 1)
-    assert travel_goals["text"] == ["Berlin → Lima"]
-    assert country_arcs["x"].count(None) == 1
-    assert found.answer.startswith("1 logins by impossible travel; 1 logins from an unseen country. ")
-    many = login_map(results(logins=truth(*(label(TRAVEL, i, user=str(i)) for i in range(1234)))), places)
-    assert many is not None
-    assert len(many.figure["data"][2]["x"]) == ARCS_MAX
-    assert f"1{THIN}234 logins by impossible travel, of which {ARCS_MAX} are drawn" in many.answer
-
-
-places_on_earth = st.tuples(st.floats(-70, 70), st.floats(-179, 179))
-
-
-@given(places_on_earth, places_on_earth)
-def test_lines_are_great_circles_that_stay_on_the_map(start: tuple[float, float], goal: tuple[float, float]) -> None:
-    """From start to goal, each point as far from both as the way is long; no step crosses the map."""
-    lon, lat = great_circle(Way("A", *start, "B", *goal))
-    assert (lon[0], lat[0], lon[-1], lat[-1]) == pytest.approx((start[1], start[0], goal[1], goal[0]), abs=0.01)
-    for i in range(1, len(lon)):
-        before, after = lon[i - 1], lon[i]
-        if before is not None and after is not None:
-            assert abs(after - before) <= 180
-    for gap in (i for i, value in enumerate(lon) if value is None):
-        assert {lon[gap - 1], lon[gap + 1]} == {-180, 180}
-        assert lat[gap - 1] == lat[gap + 1]
-        inside, edge, outside = (lat[i] or 0.0 for i in (gap - 2, gap - 1, gap + 2))
-        assert min(inside, outside) - 0.01 <= edge <= max(inside, outside) + 0.01
-    whole = angle(start, goal)
-    points = [(a, b) for a, b in zip(lat, lon, strict=True) if a is not None and b is not None and abs(b) < 180]
-    if whole < 175:
-        assert all(angle(start, p) + angle(p, goal) == pytest.approx(whole, abs=0.1) for p in points)
-
-
-def angle(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Degrees between two places (lat, lon), by the haversine."""
-    phi_a, phi_b = math.radians(a[0]), math.radians(b[0])
-    chord = math.sin((phi_b - phi_a) / 2) ** 2
-    chord += math.cos(phi_a) * math.cos(phi_b) * math.sin(math.radians(b[1] - a[1]) / 2) ** 2
-    return math.degrees(2 * math.asin(math.sqrt(min(1.0, chord))))
 
 
 def test_the_page_shows_all_of_it_and_asks_nobody() -> None:
@@ -211,10 +169,3 @@ def test_the_page_shows_all_of_it_and_asks_nobody() -> None:
     ):  # fmt: skip
         assert wanted in body
     assert "How good was the detector?" not in page_html(results())
-
-
-def test_a_line_over_the_edge_goes_out_there_and_comes_in_on_the_other_side() -> None:
-    """At the latitude that it has there."""
-    assert split_at_edges([170.0, -170.0], [10.0, 20.0]) == ([170, 180, None, -180, -170], [10, 15, None, 15, 20])
-    assert split_at_edges([-175.0, 165.0], [0.0, 4.0]) == ([-175, -180, None, 180, 165], [0, 1, None, 1, 4])
-    assert split_at_edges([-90.0, 90.0], [0.0, 0.0]) == ([-90, 90], [0, 0])

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lakestorm.model.labels import TRAVEL
 from lakestorm.record.figures import THIN
 from lakestorm.record.manifest import RequestSpans, ThresholdResult
 from lakestorm.report.summary import code, summary_md
+from lakestorm.verdict.score_values import score_json
 from lakestorm.verdict.verdict import judged
 from tests.unit.made_runs import BUY, latency, replaced, request, run, with_ledger
+from tests.unit.test_detection import at, scored
 
 
 def threshold(result: str, value: str = "response p99 = 61.2 ms") -> Any:
@@ -47,6 +50,19 @@ def test_failed_thresholds_are_red() -> None:
         "! PG order.buy: response_ms.p99 < 50 (no sample)",
         "```",
     ]
+
+
+def test_a_detectors_score_is_shown() -> None:
+    """A row a kind and yardstick, what the table does not say, and what it had to hold; nothing where nobody scored."""
+    failed = {"target": "score all", "expression": "recall > 0.9", "abort": False, "result": "fail", "value": "0.5"}
+    score = {**score_json(scored([at(100, TRAVEL)])), "outside": 0, "alerts_from": "a_b.jsonl", "thresholds": [failed]}
+    lines = summary_md(judged(run(), [threshold("pass")]), score).splitlines()
+    assert "Detector, by a\\_b.jsonl:" in lines
+    head = lines.index("| kind | labelled | found | false | precision | recall | F1 |")
+    names = [line.split(" | ")[0] for line in lines[head + 2 : head + 7]]
+    assert names == ["| impossible travel", "| unseen country", "| all, by login", "| alerts always", "| alerts never"]
+    assert "fail: score all: recall \\> 0.9 (0.5)" in lines
+    assert "Detector" not in summary_md(judged(run(), [threshold("pass")]), {})
 
 
 def test_it_stays_short() -> None:

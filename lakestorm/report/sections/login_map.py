@@ -1,15 +1,15 @@
-"""A map of the world with the journeys that the rule calls anomalies. Cities are its outline: nothing is downloaded."""
+"""A map of the world: where the logins came from, and the journeys that the rule calls anomalies."""
 
 from __future__ import annotations
 
+import collections
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakestorm.model.geography import largest_of
 from lakestorm.model.labels import COUNTRY, TRAVEL
-from lakestorm.record.figures import grouped
+from lakestorm.record.figures import digits, grouped
 from lakestorm.record.login_labels import Way
 from lakestorm.report.pictures import Picture, axis, layout, numbers
 from lakestorm.report.sections.anomalies import COLOURS, SENTENCES, word_of
@@ -19,37 +19,52 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from lakestorm.model.geography import Place
     from lakestorm.model.labels import Label
     from lakestorm.record.folder import Results
+    from lakestorm.record.login_places import CityLogins
+    from lakestorm.report.land import Outline
 
-ARCS_MAX = 150
+ARCS_MAX = 80
 """Of one kind: more hide each other."""
+FIRST = 3
+"""Countries that the answer names."""
 ARC_POINTS = 24
 SOUTH, NORTH = -57.0, 75.0
 """Degrees of latitude between which people live in cities."""
-HEIGHT = 430
+HEIGHT, WIDTH = 430, 1072
+"""Pixels of the figure on a wide page; on others the page makes it smaller."""
+DOT = "--logins"
+DOT_MAX_PX = 26
+"""Diameter of the city with most logins, on a wide page."""
 GRATICULE = 60
 HALF = 180.0
 """Degrees from the middle of the map to its edges."""
 
 
-def login_map(results: Results, places: Callable[[], Iterable[Place]]) -> Picture | None:
-    """None where no label knows its journey's ends; `places` are asked for only if there is a map."""
+def login_map(results: Results, outline: Callable[[], Outline]) -> Picture | None:
+    """None where nobody counted cities, and no label knows its journey's ends; `outline` is asked only for a map.
+
+    Args:
+        results: of the run.
+        outline: gives the land's.
+    """
+    cities = results.logins.places if results.logins else []
     ways = ways_of(results.logins.labels) if results.logins else {}
-    if not ways:
+    if not (ways or cities):
         return None
     drawn = {kind: some_of(of) for kind, of in ways.items()}
-    traces = [towns(places())]
+    traces = [land(outline())] + ([dots(cities)] if cities else [])
     for kind, of in drawn.items():
         traces += [arcs(of, COLOURS[kind]), goals(of, COLOURS[kind])]
+    dot = [(DOT, "logins of a city, by area")] if cities else []
     return Picture(
         name="login-map",
-        question="Between which places were they?",
-        answer=answer(ways, drawn),
-        shows="A map of the world made of its cities; lines lead from the login before to the one that is an anomaly.",
+        question="Where did the logins come from?",
+        answer=" ".join([*origins(cities), *journeys(ways, drawn)]),
+        shows="A map of the world: a dot for each city, as large as its logins are many; lines lead from the login"
+        " before to the one that is an anomaly.",
         figure={"data": traces, "layout": map_layout()},
-        key=[("--soft", "a city"), *((COLOURS[kind], word_of(kind)) for kind in drawn)],
+        key=[*dot, *((COLOURS[kind], word_of(kind)) for kind in drawn)],
         keyed=True,
         timed=False,
     )
@@ -72,13 +87,27 @@ def some_of(ways: list[Way]) -> list[Way]:
     return [ways[int(i * step)] for i in range(min(len(ways), ARCS_MAX))]
 
 
-def towns(places: Iterable[Place]) -> dict[str, Any]:
-    """The cities that people live in, as dots."""
-    found = largest_of(places)
-    marker = {"color": "--soft/0.45", "size": 2.5}
+def land(outline: Outline) -> dict[str, Any]:
+    """Continents and islands as a surface; inland seas are holes in it, since their rings run the other way."""
+    lon, lat = outline
+    line = {"color": "--rule", "width": 0.7}
     return {
-        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "marker": marker,
-        "x": numbers(place.lon for place in found), "y": numbers(place.lat for place in found),
+        "type": "scatter", "mode": "lines", "fill": "toself", "fillcolor": "--grid", "line": line, "hoverinfo": "skip",
+        "x": lon, "y": lat,
+    }  # fmt: skip
+
+
+def dots(cities: list[CityLogins]) -> dict[str, Any]:
+    """Cities, small ones on top; a dot's area is its logins'."""
+    marker = {
+        "color": f"{DOT}/0.6", "size": [of.logins for of in cities], "sizemode": "area", "sizemin": 1,
+        "sizeref": 2 * max(of.logins for of in cities) / DOT_MAX_PX**2, "line": {"width": 0},
+    }  # fmt: skip
+    return {
+        "type": "scatter", "mode": "markers", "marker": marker,
+        "x": numbers(of.lon for of in cities), "y": numbers(of.lat for of in cities),
+        "text": [f"{of.city}, {of.country}: {grouped(of.logins)}" for of in cities],
+        "hovertemplate": "%{text} logins<extra></extra>",
     }  # fmt: skip
 
 
@@ -90,14 +119,14 @@ def arcs(ways: list[Way], colour: str) -> dict[str, Any]:
         lon, lat = great_circle(way)
         x += [*lon, None]
         y += [*lat, None]
-    line = {"color": f"{colour}/0.6", "width": 1.2}
+    line = {"color": f"{colour}/0.5", "width": 1}
     return {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "x": x, "y": y, "line": line, "connectgaps": False}
 
 
 def goals(ways: list[Way], colour: str) -> dict[str, Any]:
     """Where the odd logins came from."""
     return {
-        "type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 5},
+        "type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 4.5},
         "x": numbers(way.lon for way in ways), "y": numbers(way.lat for way in ways),
         "text": [f"{way.from_city} → {way.city}" for way in ways], "hovertemplate": "%{text}<extra></extra>",
     }  # fmt: skip
@@ -143,7 +172,7 @@ def unit(lat: float, lon: float) -> npt.NDArray[np.float64]:
 def map_layout() -> dict[str, Any]:
     """Longitude by latitude, one scale for both; the page makes it as high as it is wide."""
     east, north = range(-180, 181, GRATICULE), range(-30, 61, GRATICULE // 2)
-    found = layout(HEIGHT, hovermode="closest", meta={"height_by_width": (NORTH - SOUTH) / 360})
+    found = layout(HEIGHT, hovermode="closest", meta={"height_by_width": (NORTH - SOUTH) / 360, "width": WIDTH})
     found["margin"]["r"] = found["margin"]["l"]
     found["xaxis"] = axis("", range=[-HALF, HALF], **ticks(east, "W", "E"))
     found["yaxis"] = axis("", range=[SOUTH, NORTH], **ticks(north, "S", "N"))
@@ -156,12 +185,27 @@ def ticks(degrees: range, below: str, above: str) -> dict[str, Any]:
     return {"tickmode": "array", "tickvals": list(degrees), "ticktext": texts, "tickangle": 0}
 
 
-def answer(ways: dict[str, list[Way]], drawn: dict[str, list[Way]]) -> str:
-    """What is drawn, and of how many."""
+def origins(cities: list[CityLogins]) -> list[str]:
+    """How many logins, from where; nothing where nobody counted."""
+    if not cities:
+        return []
+    logins = sum(of.logins for of in cities)
+    countries: collections.Counter[str] = collections.Counter()
+    for of in cities:
+        countries[of.country] += of.logins
+    first = ", ".join(f"{country} {digits(100 * count / logins)} %" for country, count in countries.most_common(FIRST))
+    where = f"{grouped(len(cities))} cities of {grouped(len(countries))} countries"
+    return [f"{grouped(logins)} logins from {where}; most from {first}."]
+
+
+def journeys(ways: dict[str, list[Way]], drawn: dict[str, list[Way]]) -> list[str]:
+    """Which anomalies are drawn, and of how many; nothing where there are none."""
+    if not ways:
+        return []
     said = [
         f"{grouped(len(of))} logins {SENTENCES[kind]}"
         + (f", of which {grouped(len(drawn[kind]))} are drawn" if len(drawn[kind]) < len(of) else "")
         for kind, of in reversed(ways.items())
     ]
-    dots = "Lines lead from the login before to the dot where the odd one came from."
-    return f"{'; '.join(said)}. {dots} What is both is drawn as impossible travel."
+    lines = "Lines lead from the login before to the dot where the odd one came from."
+    return [f"{'; '.join(said)}. {lines} What is both is drawn as impossible travel."]

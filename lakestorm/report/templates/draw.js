@@ -52,6 +52,12 @@
       const { l, r, t, b } = layout.margin; // a map keeps its shape
       layout.height = Math.round((layout.width - l - r) * layout.meta.height_by_width) + t + b;
       plot.style.minHeight = `${layout.height}px`;
+      const smaller = Math.min(1, layout.width / layout.meta.width);
+      for (const { marker, line } of data) {
+        if (marker && marker.sizeref) marker.sizeref /= smaller ** 2; // of an area
+        else if (marker) marker.size = Math.max(2, marker.size * smaller);
+        else line.width = Math.max(0.5, line.width * smaller);
+      }
     }
     if (plot.classList.contains("timed")) {
       if (zoomed) layout.xaxis.range = zoomed;
