@@ -22,6 +22,22 @@ def digits(value: float, significant: int = 3) -> str:
     return f"{value:.{significant}g}"
 
 
+def prefixed(largest: float, unit: str) -> tuple[float, str]:
+    """(divisor, unit) that make numbers up to `largest` short: bytes become kB, MB, GB; what is no bytes stays."""
+    if unit.partition(" ")[0].partition("/")[0] != "bytes":
+        return 1.0, unit
+    for divisor, prefix in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if abs(largest) >= divisor:
+            return divisor, unit.replace("bytes", prefix, 1)
+    return 1.0, unit
+
+
+def amount(value: float, unit: str) -> str:
+    """A number with its unit: `1.25 MB`, `310 messages`."""
+    divisor, shown = prefixed(value, unit)
+    return f"{digits(value / divisor)} {shown}"
+
+
 def both(left: float, right: float) -> tuple[str, str]:
     """Two numbers with as few digits as tell them apart, three at least."""
     for significant in (3, 5, 8, 12):

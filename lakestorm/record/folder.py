@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from lakestorm.errors import ResultsError
 from lakestorm.model.event_time import Timeline
+from lakestorm.record import login_places
 from lakestorm.record.intervals import distribution_from_log
 from lakestorm.record.login_labels import FILE, LoginTruth, labels_from_csv
+from lakestorm.record.login_places import places_from_csv
 from lakestorm.record.manifest import Run, run_from_json
 from lakestorm.record.requests import KINDS
 from lakestorm.record.tables import ProbeSeries, Seconds, errors_from_csv, probes_from_csv, seconds_from_csv
@@ -31,6 +33,7 @@ class Results:
         ledger: the last audit; another than run.ledger if the books were audited again.
         distributions: by (request name, kind), from the end of the warm-up; kinds without a sample are absent.
         logins: what is known of logins and their anomalies; None where the run had none, or nobody audited them.
+        canary: what canary.json says of the marked orders; empty where none was sent.
     """
 
     run: Run
@@ -40,6 +43,7 @@ class Results:
     ledger: dict[str, Any]
     distributions: dict[tuple[str, str], Histogram]
     logins: LoginTruth | None = None
+    canary: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -62,6 +66,7 @@ class Results:
                 if (distribution := read_log(folder, name, kind, run.warmup_s)).count
             },
             logins=logins_of(folder),
+            canary=object_of(folder / "canary.json"),
         )
 
 
@@ -82,7 +87,7 @@ def read_log(folder: Path, name: str, kind: str, from_s: float) -> Histogram:
 
 
 def logins_of(folder: Path) -> LoginTruth | None:
-    """What labels.csv, logins.json and score.json say; None without the first."""
+    """What labels.csv, login_places.csv, logins.json and score.json say; None without the first."""
     text = text_of(folder / FILE)
     if not text:
         return None
@@ -95,6 +100,7 @@ def logins_of(folder: Path) -> LoginTruth | None:
         labels=labels_from_csv(text),
         timeline=found,
         score=object_of(folder / "score.json"),
+        places=places_from_csv(text_of(folder / login_places.FILE)),
     )
 
 

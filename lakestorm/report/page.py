@@ -16,17 +16,19 @@ import jinja2
 import markupsafe
 import plotly.offline
 
-from lakestorm.clients.gazetteer import places
 from lakestorm.record.figures import digits, grouped
 from lakestorm.record.folder import Results
 from lakestorm.record.manifest import write_text
+from lakestorm.report.land import land_outline
 from lakestorm.report.sections.anomalies import anomalies
 from lakestorm.report.sections.answer import answer
 from lakestorm.report.sections.books import books
+from lakestorm.report.sections.chain import chain
 from lakestorm.report.sections.detector import detector
 from lakestorm.report.sections.distribution import distribution
 from lakestorm.report.sections.failures import failures, failures_over_time
 from lakestorm.report.sections.login_map import login_map
+from lakestorm.report.sections.pipeline import backlogs, backlogs_in_words, pipeline
 from lakestorm.report.sections.requests import SHOWN, request_rows
 from lakestorm.report.sections.sale import other_probes, sale
 from lakestorm.report.sections.setup import setup
@@ -86,8 +88,11 @@ def sections(results: Results, scale: TimeScale) -> dict[str, Any]:
         "throughput": throughput(results, scale),
         "times": [times_of_name(results, scale, name, i) for i, name in enumerate(timed_names(results))],
         "sale": sale(results, scale),
+        "pipeline": pipeline(results, scale),
+        "backlogs": backlogs(results.run),
+        "chain": chain(results),
         "anomalies": anomalies(results, scale),
-        "login_map": login_map(results, places),
+        "login_map": login_map(results, land_outline),
         "detector": detector(results),
         "failed": failures_over_time(results, scale),
         "failures": failures(results),
@@ -107,9 +112,10 @@ def times_of_name(results: Results, scale: TimeScale, name: str, number: int) ->
 
 def pictures(shown: dict[str, Any]) -> list[Picture]:
     """Every picture of the page."""
-    single = [shown[name] for name in ("throughput", "sale", "anomalies", "login_map", "failed")]
+    single = [shown[name] for name in ("throughput", "sale", "pipeline", "anomalies", "login_map", "failed")]
     of_names = [picture for times in shown["times"] for picture in times.pictures]
-    return [picture for picture in (*single, *of_names, *shown["probes"]) if picture]
+    of_chain = [shown["chain"].picture] if shown["chain"] else []
+    return [picture for picture in (*single, *of_chain, *of_names, *shown["probes"]) if picture]
 
 
 def templates() -> jinja2.Environment:
@@ -122,7 +128,13 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"grouped": grouped, "digits": digits, "json": json_for_script}
-    found.globals |= {"inlined": inlined, "COUNTS": SHOWN, "PARTS": PARTS, "SCORE_COLUMNS": COLUMNS}
+    found.globals |= {
+        "inlined": inlined,
+        "COUNTS": SHOWN,
+        "PARTS": PARTS,
+        "keeping_up": backlogs_in_words,
+        "SCORE_COLUMNS": COLUMNS,
+    }
     return found
 
 

@@ -99,14 +99,19 @@ class Opener:
 
     def __call__(self, path: Path, *, width: int = 1440, height: int = 900, theme: Theme = "light") -> Seen:
         """A file, as a person with this window and theme sees it; returns once the first picture is drawn."""
+        seen = self.visit(path.as_uri(), width=width, height=height, theme=theme)
+        seen.page.wait_for_selector(".plot[data-drawn]")
+        return seen
+
+    def visit(self, address: str, *, width: int = 1440, height: int = 900, theme: Theme = "light") -> Seen:
+        """Any address, once it is loaded."""
         page = self._browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
         self._pages.append(page)
         seen = Seen(page)
         page.on("request", lambda request: seen.requests.append(request.url))
         page.on("console", lambda message: seen.complaints.append(message.text))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.goto(path.as_uri())
-        page.wait_for_selector(".plot[data-drawn]")
+        page.goto(address)
         return seen
 
     def close(self) -> None:
