@@ -15,15 +15,16 @@ from lakestorm.demo import demo
 from lakestorm.errors import ExitCode, UsageError, exit_on_error
 from lakestorm.record.manifest import write_text
 from lakestorm.report import shapes
-from lakestorm.report.audit import audit
+from lakestorm.report.audit import READING, audit
 from lakestorm.report.rebuild import rebuild
 from lakestorm.report.terminal import equations
+from lakestorm.report.work_progress import work_progress
 from lakestorm.sandbox import box
 from lakestorm.scoring import address_table
 from lakestorm.scoring.alert_places import STDOUT
 from lakestorm.scoring.detect import counts_in_words, detect, told_to_stop
 from lakestorm.scoring.score import Asked, scenarios_of, score
-from lakestorm.scoring.score_table import print_score, reading_bar
+from lakestorm.scoring.score_table import print_score
 from lakestorm.settings import Settings
 from lakestorm.verdict.detection import WINDOW_MS
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add_geo(verbs)
     add_detect(verbs)
     add_score(verbs)
+    add_doctor(verbs)
     return top
 
 
@@ -141,6 +143,21 @@ def add_score(verbs: Verbs) -> None:
     )
     score_verb.add_argument("--json", action="store_true", help="print score.json instead of a table")
     score_verb.set_defaults(run_verb=run_score)
+
+
+def add_doctor(verbs: Verbs) -> None:
+    """`lakestorm doctor …`."""
+    doctor_verb = verbs.add_parser(
+        "doctor",
+        help="whether the platform is fit for a run, and what mends it",
+        epilog="example: lakestorm doctor --only postgres,connect --verbose",
+        description="Ask every service that the settings name; nothing is changed. Ends with 0 if all is well, else 5.",
+    )
+    doctor_verb.add_argument("--only", default="all", metavar="NAMES", help="postgres,kafka,registry,connect,minio")
+    doctor_verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes that will make load")
+    doctor_verb.add_argument("--verbose", action="store_true", help="say too what is as it should be")
+    doctor_verb.add_argument("--json", action="store_true", help="print all findings as JSON")
+    doctor_verb.set_defaults(run_verb=run_doctor)
 
 
 def seconds(text: str) -> float:
@@ -236,7 +253,7 @@ def run_score(arguments: argparse.Namespace) -> int:
         reads_kind=arguments.reads_kind,
         thresholds=score_thresholds(settings.run.thresholds_file, scenarios_of(arguments.run)),
     )
-    with reading_bar("Reading logins") as read:
+    with work_progress("Reading logins") as read:
         found = score(asked, settings, read)
     rebuild(arguments.run)
     if arguments.json:
@@ -247,9 +264,20 @@ def run_score(arguments: argparse.Namespace) -> int:
     return ExitCode.FAILED if "fail" in results else ExitCode.UNKNOWN if "unknown" in results else ExitCode.PASSED
 
 
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """`lakestorm doctor`: 0 all is well, 5 something is not."""
+    from lakestorm.doctor import examination, terminal  # noqa: PLC0415 - clients of every system; see run_shapes
+
+    services = examination.services_from_text(arguments.only)
+    found = examination.examine(Settings.load(), services, arguments.workers, say)
+    terminal.print_checkups(found, as_json=arguments.json, verbose=arguments.verbose)
+    return ExitCode.PASSED if all(checkup.is_well for checkup in found) else ExitCode.SETTINGS
+
+
 def run_audit(arguments: argparse.Namespace) -> int:
     """`lakestorm audit RUN`: 0 the books balance, 3 they do not, 4 it cannot be known."""
-    ledger = audit(arguments.run, Settings.load())
+    with work_progress(READING) as read:
+        ledger = audit(arguments.run, Settings.load(), read)
     if not arguments.quiet:
         print(*equations(ledger), *ledger["reasons"], sep="\n")
     codes = {"closed": ExitCode.PASSED, "open": ExitCode.FAILED}

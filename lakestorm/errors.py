@@ -7,6 +7,7 @@
     ├── UnreachableError           5  a needed service does not answer
     ├── PlatformError              5  a service answers, but is not what the load needs (tables, rights …)
     ├── SeedError                  1  seeding stopped half-way
+    ├── ProbeError                 1  a probe has no answer; ends nothing, it becomes an error in the readings
     ├── SandboxError               1  a local service could not be started or stopped
     └── ResultsError               2  a results folder is missing, incomplete or of another format
 
@@ -80,6 +81,10 @@ class PlatformError(LakestormError):
 
 class SeedError(LakestormError):
     """Seeding stopped half-way."""
+
+
+class ProbeError(LakestormError):
+    """A probe has no answer."""
 
 
 class SandboxError(LakestormError):

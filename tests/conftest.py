@@ -70,6 +70,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     yield from one_service("registry", tmp_path_factory.mktemp("registry"))
 
 
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of one real MinIO for the whole session; tests take buckets of their own."""
+    yield from one_service("minio", tmp_path_factory.mktemp("minio"))
+
+
 @pytest.fixture
 def database(server: dict[str, str]) -> Iterator[dict[str, str]]:
     """Settings of an empty database of the test's own."""

@@ -13,7 +13,8 @@ from lakestorm.record.manifest import FORMAT, Run, ShapeSummary, ThresholdResult
 from lakestorm.record.readings import Reading
 from lakestorm.record.recorder import Recorder
 from lakestorm.record.requests import Outcome
-from lakestorm.record.results import ResultsWriter, create_folder
+from lakestorm.record.results import ResultsWriter, new_folder
+from lakestorm.verdict.backlog import trends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,7 @@ class Story:
         failing: the share that fails in the middle third, by SQLSTATE.
         sold_out_s: from when on buys are refused; None = never.
         shaped: whether users rise and fall by a shape.
+        piped: whether a pipeline behind the database is read: slot, canary, consumers.
     """
 
     seconds: int = 60
@@ -57,6 +59,7 @@ class Story:
     failing: float = 0.02
     sold_out_s: float | None = 34.0
     shaped: bool = True
+    piped: bool = False
 
 
 def users_at(story: Story, second: float) -> float:
@@ -67,7 +70,7 @@ def users_at(story: Story, second: float) -> float:
 
 def made_folder(where: Path, story: Story, *, killed: bool = False, **fields: Any) -> Path:
     """A results folder; `fields` replace fields of its Run. A killed run's is left as the last second left it."""
-    folder = create_folder(where, "20260921T141320Z-flashsale", 0)
+    folder = kept_folder(where, "20260921T141320Z-flashsale", 0)
     writer = ResultsWriter(folder)
     recorder = Recorder(writer, warmup_s=story.warmup_s)
     records = add_records(recorder, story)
@@ -79,8 +82,12 @@ def made_folder(where: Path, story: Story, *, killed: bool = False, **fields: An
         for number, record in enumerate(records):
             add_second(record, story, second, rng, buys=number == 0)
         read_stock(recorder, story, second)
+        if story.piped:
+            read_pipeline(recorder, second)
         for _ in recorder.rotate(second + 1):
             pass
+    if story.piped:  # probes go on until the pipeline has caught up
+        read_pipeline(recorder, story.seconds)
     if killed:
         writer.flush()
         left = shutil.copytree(folder, where / f"{folder.name}-killed")
@@ -90,6 +97,8 @@ def made_folder(where: Path, story: Story, *, killed: bool = False, **fields: An
         pass
     run = dataclasses.replace(made_run(recorder, story, complete=True), **fields)
     writer.write_run(run)
+    if story.piped:
+        (folder / "canary.json").write_text(json.dumps(canary_json()), encoding="utf-8")
     (folder / "ledger.json").write_text(json.dumps(run.ledger), encoding="utf-8")
     return folder
 
@@ -136,6 +145,40 @@ def read_stock(recorder: Recorder, story: Story, second: int) -> None:
     recorder.read(Reading(second + 0.5, "stock", "hot_left", round(500 * (1 - part)), "units"))
 
 
+def read_pipeline(recorder: Recorder, second: int) -> None:
+    """Orders take 100 ms; in seconds 20 to 24 the connector stands still, then it works off what waited."""
+    paused = 20 <= second < 25
+    waiting = max(0, second - 19) * 1e6 if paused else max(0.0, 4e6 - (second - 25) * 1e6) if second >= 25 else 0.0
+    lag = 1e4 + waiting
+    for probe, name, value, unit in (
+        ("replication_slot", "lag_bytes", lag, "bytes"),
+        ("replication_slot", "written_bytes", 1e6 * second, "bytes of log"),
+        ("replication_slot", "confirmed_bytes", 1e6 * second - lag, "bytes of log"),
+        ("wal", "bytes_per_s", 1e6, "bytes/s"),
+        ("consumer_group", "lag", 40 + waiting / 1e4, "messages"),
+    ):
+        recorder.read(Reading(second + 0.3, probe, name, value, unit))
+    if not paused:
+        for hop, value in HOPS_MS.items():
+            for i in range(2):
+                recorder.read(Reading(second + 0.4 + i / 2, "canary", hop, value + 10 * i, "ms"))
+
+
+HOPS_MS = {"sent_to_source": 1.0, "source_to_connect": 60.0, "connect_to_record": 29.0, "record_to_seen": 10.0}
+HOPS_MS |= {"sent_to_seen": 100.0, "commit": 2.0, "schedule_delay": 0.2}
+
+
+def canary_json() -> dict[str, Any]:
+    """canary.json of such a run: three orders never came, which leaves no p99."""
+    hops: dict[str, dict[str, Any]] = {
+        hop: {"count": 110, "negative": 0, "min": ms, "p50": ms, "p95": ms + 10, "p99": ms + 10, "max": ms + 10}
+        for hop, ms in HOPS_MS.items()
+    }
+    hops["sent_to_seen"] |= {"count": 113, "p99": None, "max": None}
+    hops["sent_to_source"] |= {"negative": 7, "min": -0.4}
+    return {"every_ms": 500, "timeout_s": 30.0, "sent": 113, "completed": 110, "failed": 3, "hops_ms": hops}
+
+
 def made_run(recorder: Recorder, story: Story, *, complete: bool) -> Run:
     """The run's summary, with a verdict that fits."""
     peak = 20
@@ -157,9 +200,21 @@ def made_run(recorder: Recorder, story: Story, *, complete: bool) -> Run:
         stopped_by="shape" if complete else "", command="locust -f locustfiles/flashsale.py --headless -u 20 -t 60s",
         settings={"PURCHASE_GEN_EVERY_MS": "100", "POSTGRES_PASSWORD": "**********"},
         environment={"cores": 2, "memory_bytes": 2**33, "packages": {"locust": "2.47.0"}, "commit": "abc"},
-        requests=spans if complete else {}, probes=recorder.readings.summary(), ledger=LEDGER if complete else {},
+        requests=spans if complete else {}, probes=made_trends(recorder, story, complete=complete),
+        ledger=LEDGER if complete else {},
         thresholds=[limit] if complete else [], instrument={"loop_lag_ms": {"p99": 0.8, "max": 4.0}, "invalid": []},
         verdict="pass" if complete else "unknown",
         reasons=["Passed: 2 900 orders bought, none oversold, none lost; p99 15 ms."] if complete
         else ["The run has not come to its end."],
     )  # fmt: skip
+
+
+def made_trends(recorder: Recorder, story: Story, *, complete: bool) -> dict[str, Any]:
+    """What `run.json` has of probes."""
+    return trends(recorder.readings, recorder.offered(), story.warmup_s, story.seconds - 0.1 if complete else None)
+
+
+def kept_folder(results: Path, name: str, keep: int) -> Path:
+    """A results folder of a run that has begun."""
+    with new_folder(results, name, keep) as folder:
+        return folder

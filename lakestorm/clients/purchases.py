@@ -137,13 +137,19 @@ def set_stock(backend: Backend, units: int) -> None:
         cursor.execute("UPDATE items SET inventory = %s, updated_at = now() WHERE inventory <> %s", (units, units))
 
 
-def stock_left(backend: Backend, hot: Sequence[int]) -> dict[str, float]:
-    """Units `left` of all items, `hot_left` of the hot ones, and how many items are sold out (`sold_out_items`)."""
+def stock_left(backend: Backend, hot: Sequence[int], last_id: int) -> dict[str, float]:
+    """Units `left` of all items, `hot_left` of the hot ones, and how many items are sold out (`sold_out_items`).
+
+    Args:
+        backend: to ask.
+        hot: ids of the hot items.
+        last_id: of what is sold; items above it came into the catalogue later, and are not.
+    """
     with backend.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(inventory), 0)::bigint, count(*) FILTER (WHERE inventory = 0),"
-            " coalesce(sum(inventory) FILTER (WHERE id = ANY (%s::bigint[])), 0)::bigint FROM items",
-            (list(hot),),
+            " coalesce(sum(inventory) FILTER (WHERE id = ANY (%s::bigint[])), 0)::bigint FROM items WHERE id <= %s",
+            (list(hot), last_id),
         )
         left, sold_out_items, hot_left = cursor.fetchone() or (0, 0, 0)
     return {"left": left, "hot_left": hot_left, "sold_out_items": sold_out_items}

@@ -11,7 +11,7 @@ from lakestorm.clients.kafka import ANSWER_S, client_config
 from lakestorm.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from confluent_kafka import Message
 
@@ -43,6 +43,18 @@ def ends_of(settings: KafkaSettings, client_id: str, topic: str) -> dict[int, tu
     Raises:
         PlatformError: there is no such topic, or it may not be read.
     """
+    marks = ends_if_there(settings, client_id, topic)
+    if marks is None:
+        raise unreadable(topic, KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+    return marks
+
+
+def ends_if_there(settings: KafkaSettings, client_id: str, topic: str) -> dict[int, tuple[int, int]] | None:
+    """{partition: (first offset, next offset)}; None where there is no such topic.
+
+    Raises:
+        PlatformError: it may not be read, or the brokers do not answer.
+    """
     consumer = open_consumer(settings, client_id)
     try:
         found = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
@@ -54,9 +66,11 @@ def ends_of(settings: KafkaSettings, client_id: str, topic: str) -> dict[int, tu
         raise unreadable(topic, error.args[0]) from error
     finally:
         consumer.close()
-    if found.error is not None:
-        raise unreadable(topic, found.error)
-    return marks
+    if found.error is None:
+        return marks
+    if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return None
+    raise unreadable(topic, found.error)
 
 
 def unreadable(topic: str, error: KafkaError) -> PlatformError:
@@ -71,14 +85,26 @@ def headers_of(message: Message) -> dict[str, bytes]:
 
 
 def read_between(
-    settings: KafkaSettings, client_id: str, topic: str, ranges: Mapping[int, tuple[int, int]]
+    settings: KafkaSettings,
+    client_id: str,
+    topic: str,
+    ranges: Mapping[int, tuple[int, int]],
+    told: Callable[[int, int], None] | None = None,
 ) -> Iterator[list[Message]]:
     """Batches of all records in {partition: (from offset, before offset)}; partitions interleave, each in order.
+
+    Args:
+        settings: of the brokers.
+        client_id: names us to them.
+        topic: what is read.
+        ranges: from where to where.
+        told: is told how many of how many offsets are passed, after each batch.
 
     Raises:
         PlatformError: nothing comes any more, and the ends are not reached.
     """
     wanted = {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
+    total = sum(end - first for first, end in wanted.values())
     consumer = open_consumer(settings, client_id)
     try:
         consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in wanted.items()])
@@ -91,7 +117,10 @@ def read_between(
             elif time.monotonic() - heard_s > SILENCE_S:
                 raise PlatformError(f"The topic {topic} gives no more records, though some are left in {list(wanted)}.")
             positions = consumer.position([TopicPartition(topic, partition) for partition in wanted])
-            wanted = {p.partition: wanted[p.partition] for p in positions if p.offset < wanted[p.partition][1]}
+            left = {p.partition: wanted[p.partition][1] - max(p.offset, wanted[p.partition][0]) for p in positions}
+            wanted = {partition: wanted[partition] for partition, records in left.items() if records > 0}
+            if told is not None:
+                told(total - sum(max(0, records) for records in left.values()), total)
     finally:
         consumer.close()
 

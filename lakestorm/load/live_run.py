@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gevent
 import gevent.event
 
+from lakestorm.load import beside
 from lakestorm.load.audits import audit_in_own_process
 from lakestorm.load.locust_stats import SecondsToLocust, is_only_locust_listening
 from lakestorm.load.machine import command_line, quiet_collector
@@ -18,7 +19,8 @@ from lakestorm.load.self_watch import SelfWatch
 from lakestorm.model.orders import RunKey
 from lakestorm.record.manifest import FORMAT, Run, ShapeSummary
 from lakestorm.record.recorder import Recorder
-from lakestorm.record.results import ResultsWriter, create_folder
+from lakestorm.record.results import ResultsWriter, new_folder
+from lakestorm.verdict.backlog import trends
 from lakestorm.verdict.selfcheck import generator_faults
 
 if TYPE_CHECKING:
@@ -62,13 +64,29 @@ class LiveRun:
         self.key = RunKey.new(int(self.started_at * 1e3), secrets.randbits(16))
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.started_at))
         run = settings.run
-        self.folder = create_folder(run.results_dir, f"{stamp}-{'+'.join(self._names)}", run.results_keep)
+        name = f"{stamp}-{'+'.join(self._names)}"
+        with new_folder(run.results_dir, name, run.results_keep) as self.folder:
+            self._begin(scenarios)
+
+    def _begin(self, scenarios: Sequence[Scenario]) -> None:
+        """Open what the run needs; whatever refuses, and what came before it, is let go of."""
+        environment = self.environment
         self.origin = time.perf_counter()
         self._writer = ResultsWriter(self.folder)
         to_locust = SecondsToLocust(environment, lambda: self.started_at).add
         tell = to_locust if is_only_locust_listening(environment) else None
-        self.recorder = Recorder(self._writer, warmup_s=run.warmup_s, tell=tell)
-        self._parts = [scenario.begin(self._context()) for scenario in scenarios]
+        self.recorder = Recorder(self._writer, warmup_s=self.settings.run.warmup_s, tell=tell)
+        self._parts: list[RunPart] = []
+        try:
+            for scenario in scenarios:
+                self._parts.append(scenario.begin(self._context()))
+            for part in beside.parts(self._context(), tuple(self._parts)):
+                self._parts.append(part)
+        except BaseException:
+            for part in self._parts:
+                part.abandon()
+            self._writer.close()
+            raise
 
     def start(self) -> None:
         """Start the clock: second 0 is now."""
@@ -133,7 +151,7 @@ class LiveRun:
             settings=self.settings.public(),
             environment=self._machine,
             requests=requests,
-            probes=self.recorder.readings.summary(),
+            probes=trends(self.recorder.readings, self.recorder.offered(), self.settings.run.warmup_s, self._load_s()),
             ledger=ledger,
             thresholds=[],
             instrument=self._instrument(requests),
@@ -141,11 +159,15 @@ class LiveRun:
             reasons=["The run has not come to its end."],
         )
 
+    def _load_s(self) -> float | None:
+        """How long the load lasted; None while it goes on."""
+        return None if self._ended_at is None else self._ended_at - self.started_at
+
     def _instrument(self, requests: dict[str, Any]) -> dict[str, Any]:
         readings = self._watch.readings()
         if readings["loop_lag_ms"]:
             readings["loop_lag_ms"] = dataclasses.asdict(readings["loop_lag_ms"])
-        return readings | {"invalid": generator_faults(requests)}
+        return readings | {"invalid": generator_faults(requests), "incomplete": self.recorder.gaps}
 
     def _context(self) -> RunContext:
         return RunContext(
@@ -156,6 +178,7 @@ class LiveRun:
             folder=self.folder,
             doors_open_s=self.doors_open_s,
             run_time_s=run_time_s(self.environment),
+            users=users_wanted(self.environment),
             clock_origin=lambda: self.origin,
         )
 
@@ -186,6 +209,14 @@ def run_time_s(environment: Environment) -> float | None:
     if shape is not None:
         return float(shape.duration_s()) if hasattr(shape, "duration_s") else None
     return float(options.run_time) if options is not None and options.run_time else None
+
+
+def users_wanted(environment: Environment) -> int | None:
+    """Most users at one time: as the shape says, else `-u`, or the form's field; None if nobody has said."""
+    shape, options = environment.shape_class, environment.parsed_options
+    if shape is not None:
+        return int(shape.peak()) if hasattr(shape, "peak") else None
+    return int(options.num_users) if options is not None and options.num_users else None
 
 
 def shape_summary(environment: Environment) -> ShapeSummary | None:

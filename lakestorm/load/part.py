@@ -28,6 +28,8 @@ class RunContext:
     doors_open_s: float
     run_time_s: float | None
     """How long the run will last; None if nobody knows."""
+    users: int | None
+    """Most users at one time; None if nobody knows, as where people move them by hand."""
     clock_origin: Callable[[], float]
     """The clock's reading at second 0, once the run has started."""
 
@@ -46,6 +48,9 @@ class RunPart(Protocol):
 
         The audit itself is one for all parts: `lakestorm.report.audit` reads what they wrote.
         """
+
+    def abandon(self) -> None:
+        """Another part refused before the clock ran: let go of everything. Its folder goes too."""
 
 
 class Scenario(Protocol):

@@ -106,7 +106,8 @@ class PurchaseRun:
         A restock's lost answer hides nothing: the audit reads restocks from their table.
         """
         origin = self._context.clock_origin()
-        self._watch = StockWatch(self._open, self.sale.demand.hot_at, self._context.recorder.read, origin)
+        hot_at, tell = self.sale.demand.hot_at, self._context.recorder.read
+        self._watch = StockWatch(self._open, hot_at, max(self.stock), tell, origin)
         self._beside = [gevent.spawn(self._watch.run)]
         if self._settings.flashsale.restock_every_s:
             self._beside.append(gevent.spawn(self._restock_for_ever))
@@ -120,6 +121,11 @@ class PurchaseRun:
         doubts = [[n, d.intent.cancels, d in unsettled] for d in self._doubts for n in d.intent.lines]
         write_text(self._context.folder / "in_doubt.json", json.dumps(doubts))
         self.acknowledged.close(self._numbers)
+
+    def abandon(self) -> None:
+        """Close what was opened."""
+        self._pool.close()
+        self.acknowledged.close(0)
 
     def next_number(self) -> int:
         """The first of the line numbers for one order."""

@@ -18,12 +18,19 @@ from locust import events
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner
 
 from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
+from lakestorm.load import beside
 from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
 from lakestorm.load.machine import machine
 from lakestorm.load.progress import RunProgress
+from lakestorm.load.run_options import add_options, settings_of_run
+from lakestorm.load.run_time import RunTime
 from lakestorm.load.shape import ProfileShape
 from lakestorm.load.verdicts import Judge
+from lakestorm.load.web_access import protect
+from lakestorm.load.web_binding import check_binding
+from lakestorm.load.web_form import check_form
+from lakestorm.load.web_panel import Panel, mount
 from lakestorm.report.terminal import print_summary
 from lakestorm.settings import Settings
 from lakestorm.verdict.verdict import sentence
@@ -51,6 +58,7 @@ class Session:
         self._finished: list[tuple[Run, LiveRun]] = []
         self._broke = False
         self._progress: RunProgress | None = None
+        self._panel = Panel()
         self._judged = gevent.event.Event()
         """Set while no run waits for its verdict."""
         self._judged.set()
@@ -66,12 +74,16 @@ class Session:
         events.quit.add_listener(self.tell)
 
     def set_defaults(self, parser: ArgumentParser, **_: Any) -> None:
-        """Users may finish what they began; the page listens on loopback."""
+        """Users may finish what they began; the page listens on loopback; some settings have options."""
         parser.set_defaults(stop_timeout=DEFAULT_STOP_TIMEOUT_S, web_host=self.settings.web.bind)
+        add_options(parser, self.settings, [scenario.name for scenario in self.scenarios])
 
     def check(self, environment: Environment, **_: Any) -> None:
         """Before any load: settings, services, tables, thresholds. Ends Locust with exit code 5 if they are wrong."""
         exit_if_refused(lambda: self._check(environment))
+        mount(environment, self._panel)
+        protect(environment, self.settings.web)
+        check_form(environment, self.settings, self._panel)
         gevent.signal_handler(signal.SIGINT, interrupt)
 
     def start(self, environment: Environment, **_: Any) -> None:
@@ -79,7 +91,7 @@ class Session:
         environment.process_exit_code = ExitCode.BROKE  # until a verdict says otherwise
         if environment.web_ui is None:
             exit_if_refused(lambda: self._start(environment))
-        elif exit_on_error(lambda: self._start(environment)):
+        elif exit_on_error(lambda: self._start_on_page(environment)):
             self.live = None
             gevent.spawn(stop_once_begun, environment.runner)
 
@@ -88,10 +100,12 @@ class Session:
         live, self.live = self.live, None
         if live is None or self._judge is None:
             return
+        self._panel.load_ended()
         try:
             self._give_verdict(environment, live, self._judge)
         finally:
             self._judged.set()
+            self._panel.run_over()
 
     def _give_verdict(self, environment: Environment, live: LiveRun, judge: Judge) -> None:
         if self._progress is not None:
@@ -100,6 +114,7 @@ class Session:
         run = judge.final(live.stop())
         live.write(run)
         judge.report(run, live.folder)
+        self._panel.board.over(run, live.folder)
         self._finished.append((run, live))
         environment.process_exit_code = judge.exit_code(run, broke=self._broke)
         if environment.web_ui:
@@ -129,27 +144,46 @@ class Session:
                 "Runs across workers are not supported yet: results of workers would be missing from the record."
                 " Run one process (no --master, --worker or --processes)."
             )
+        check_binding(environment, self.settings.web)
+        settings = settings_of_run(self.settings, environment.parsed_options)
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.prepare()
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
-        self._judge = Judge(self.settings, self.scenarios)
+        self._judge = Judge(settings, self.scenarios)
         versions: dict[str, str] = {}
         for scenario in self.scenarios:
-            versions |= scenario.check(self.settings)
+            versions |= scenario.check(settings)
+        versions |= beside.check(settings)
         self._machine = machine() | {"services": versions}
         environment.lakestorm = self
         return ExitCode.PASSED
 
+    def _start_on_page(self, environment: Environment) -> int:
+        """Begin a run that the page shows; why it cannot begin, the page shows too."""
+        self._panel.begins()
+        try:
+            return self._start(environment)
+        except BaseException as error:
+            self._panel.refused(str(error))
+            raise
+
     def _start(self, environment: Environment) -> int:
         self._broke = False
-        self.live = LiveRun(environment, self.settings, self.scenarios, self._machine)
+        settings = settings_of_run(self.settings, environment.parsed_options)
+        options = environment.parsed_options
+        by_option = options is not None and environment.shape_class is None
+        run_time = RunTime(environment, options.run_time if by_option else None)
+        self.live = LiveRun(environment, settings, self.scenarios, self._machine)
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
         self._show_progress(environment, self.live)
         if self._judge is not None:
             self._judge.watch(self.live, functools.partial(self._abort, environment, self.live))
+            self._panel.board.follow(self.live, self._judge)
         self.live.start()
+        self._panel.follow(self.live, [scenario.name for scenario in self.scenarios])
+        run_time.start()
         self._judged.clear()
         return ExitCode.PASSED
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakestorm.load.catalogue import Catalogue
 from lakestorm.load.logins import LoginStream
 from lakestorm.load.purchases import FlashSale
 
 if TYPE_CHECKING:
     from lakestorm.load.part import Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (FlashSale(), LoginStream())
+SCENARIOS: tuple[Scenario, ...] = (FlashSale(), LoginStream(), Catalogue())

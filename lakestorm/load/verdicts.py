@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakestorm.errors import ExitCode, ThresholdsError
-from lakestorm.load.aborting import AbortWatch
+from lakestorm.load import beside
+from lakestorm.load.aborting import AbortWatch, observed_now
 from lakestorm.load.suite import SCENARIOS
 from lakestorm.record.manifest import write_text
 from lakestorm.report.junit import junit_xml
@@ -56,6 +57,12 @@ class Judge:
         observed = Observed.of_run(run)
         broken = self._watch.broken if self._watch else {}
         return judged(run, [broken.get(threshold) or threshold.result(observed) for threshold in self._thresholds])
+
+    def so_far(self, live: LiveRun, second: int) -> list[ThresholdResult]:
+        """The thresholds of a run that goes on, over the seconds that are over."""
+        observed = observed_now(live, self._thresholds, second)
+        broken = self._watch.broken if self._watch else {}
+        return [broken.get(threshold) or threshold.result(observed) for threshold in self._thresholds]
 
     def report(self, run: Run, folder: Path) -> None:
         """Write what people and CI read."""
@@ -110,8 +117,8 @@ def all_thresholds(file: str, scenarios: Sequence[Scenario]) -> list[Threshold]:
 def vocabulary_of(scenarios: Iterable[Scenario]) -> Vocabulary:
     """All that these scenarios bring."""
     targets: dict[str, frozenset[str]] = {}
-    for scenario in scenarios:
-        for target, names in scenario.vocabulary().items():
+    for brought in (beside.vocabulary(), *(scenario.vocabulary() for scenario in scenarios)):
+        for target, names in brought.items():
             targets[target] = targets.get(target, frozenset()) | names
     return Vocabulary(targets)
 

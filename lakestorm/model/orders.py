@@ -18,6 +18,12 @@ NUMBER_BITS = 46
 PROCESS_BITS = 16
 RESTOCK_PROCESS = (1 << PROCESS_BITS) - 1
 """The process number under which a run's restocks are written."""
+CANARY_PROCESS = RESTOCK_PROCESS - 1
+"""The process number of a run's canaries: marked orders by which the pipeline is timed."""
+CLOSING_PROCESS = RESTOCK_PROCESS - 2
+"""The process number of a run's last line: where it is, everything that was committed before it has passed."""
+MARKED_PROCESSES = (CANARY_PROCESS, CLOSING_PROCESS)
+"""Their lines are marks, not sales: they take no stock, cost nothing, and are cancelled from the first."""
 LINES_MAX = 3
 """Most lines of one basket; a basket's lines have consecutive numbers from a multiple of it."""
 _LOW_BITS = NUMBER_BITS + PROCESS_BITS

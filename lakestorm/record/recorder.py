@@ -6,13 +6,15 @@ import functools
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lakestorm.record.manifest import COUNTS
 from lakestorm.record.readings import Readings
 from lakestorm.record.requests import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     import numpy.typing as npt
 
     from lakestorm.record.manifest import RequestSpans
@@ -39,6 +41,8 @@ class Recorder:
     def __init__(self, writer: ResultsWriter, *, warmup_s: float, tell: Tell | None = None) -> None:
         self.records: dict[str, RequestRecord] = {}
         self.readings = Readings()
+        self.gaps: list[str] = []
+        """What is not known of the run, as sentences; one is enough to make its verdict unknown."""
         self._writer = writer
         self._warmup_s = warmup_s
         self._tell = tell
@@ -65,6 +69,14 @@ class Recorder:
         """The run starts: `origin_s` is the clock's reading at second 0."""
         for record in self.records.values():
             record.origin_s = origin_s
+
+    def offered(self, before_s: int | None = None) -> npt.NDArray[np.int64]:
+        """Requests intended in each second, of all names together; shape (seconds,), at most before_s."""
+        lines = [record.timeline for record in self.records.values() if record.offers]
+        found = np.zeros(max((line.seconds for line in lines), default=0), dtype=np.int64)
+        for line in lines:
+            found[: line.seconds] += line.counts[: line.seconds, COUNTS.index("offered")]
+        return found[:before_s]
 
     def read(self, reading: Reading) -> None:
         """Take what a probe read."""

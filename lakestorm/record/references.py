@@ -39,6 +39,14 @@ class AcknowledgedLines:
         """The database acknowledged this line."""
         self._set(2 * number + BOUGHT)
 
+    def bought_all(self, numbers: npt.NDArray[np.int64]) -> None:
+        """The same of many lines, each named once; shape (n,), n ≥ 1."""
+        byte = HEADER_BYTES + (int(numbers.max()) >> 2)
+        if byte >= len(self._bits):
+            self._grow(byte)
+        bits = np.left_shift(1, 2 * (numbers & 3) + BOUGHT).astype(np.uint8)
+        np.bitwise_or.at(np.frombuffer(self._bits, dtype=np.uint8), HEADER_BYTES + (numbers >> 2), bits)
+
     def cancelled(self, number: int) -> None:
         """The database acknowledged that this line was cancelled."""
         self._set(2 * number + CANCELLED)

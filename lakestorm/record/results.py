@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from lakestorm.record.readings import HEADER
 from lakestorm.record.timeline import Timeline, timeline_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -26,20 +27,46 @@ if TYPE_CHECKING:
 RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.+")
 
 
-def create_folder(results: Path, name: str, keep: int) -> Path:
-    """Make `results/<name>/` (with -2, -3 … if it exists), point `latest` to it, delete all but `keep` newest.
+@contextlib.contextmanager
+def new_folder(results: Path, name: str, keep: int) -> Iterator[Path]:
+    """Make `results/<name>/` (with -2, -3 … if it exists) for the run that begins in the block.
 
-    Raises SettingsError if the folder cannot be written.
+    Once the block has ended well, `latest` points to it and all but the `keep` newest are deleted. A run that is
+    refused in the block leaves nothing: neither a folder nor another `latest`.
+
+    Raises:
+        SettingsError: the folder cannot be written.
     """
-    try:
+    with told_as_setting(results):
+        refuse_latest(results / "latest")
         folder = make_unique(results, name)
         (folder / "histograms").mkdir()
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder)
+        if not any(results.iterdir()):
+            results.rmdir()
+        raise
+    with told_as_setting(results):
         point_latest(results, folder)
         prune(results, keep, folder)
+
+
+@contextlib.contextmanager
+def told_as_setting(results: Path) -> Iterator[None]:
+    """Turns OSError in the block into SettingsError."""
+    try:
+        yield
     except OSError as error:
         reason = f'RESULTS_DIR is "{results}": {error.strerror}. A folder that can be written is wanted.'
         raise SettingsError([reason]) from error
-    return folder
+
+
+def refuse_latest(link: Path) -> None:
+    """Raise IsADirectoryError now, rather than when the run has begun, where a folder stands in the link's place."""
+    if link.is_dir() and not link.is_symlink():
+        raise IsADirectoryError(errno.EISDIR, f"{link.name} is a folder, and should be a link")
 
 
 def make_unique(results: Path, name: str) -> Path:
@@ -127,6 +154,10 @@ class ResultsWriter:
         write_text(self.folder / "timeline.csv", timeline_csv(timelines))
         lines = [f"{second},{name},{code},{count}\n" for second, name, code, count in sorted(errors)]
         write_text(self.folder / "errors.csv", "".join(["second,name,code,count\n", *lines]))
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
         for file in (*self._logs.values(), self._probes):
             file.close()
 

@@ -13,64 +13,115 @@ from lakestorm.clients.postgres import connect
 from lakestorm.errors import ResultsError
 from lakestorm.model.orders import NUMBER_BITS, RunKey
 from lakestorm.record.references import BOUGHT, CANCELLED, AcknowledgedFile
-from lakestorm.verdict.ledger import LinesSeen, ProcessLines, Sales, Stock, balance
+from lakestorm.verdict.across import Held
+from lakestorm.verdict.ledger import STOCK_ENTRIES, LinesSeen, ProcessLines, Sales, Stock, balance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from lakestorm.clients.audit import Books
     from lakestorm.settings import PostgresSettings
 
 
-EVIDENCE = "baseline.json"
-"""Without this file a run has no orders."""
+BASELINE = "baseline.json"
+"""Without this file nothing is known of the stock before the run, and only lines are counted."""
+LINES = "orders*.bin"
+"""One file for each process of the run that wrote orders; without any, a run has none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a run left in its results folder for the audit."""
+class Writer:
+    """What one process of a run left of its lines."""
 
-    baseline: Baseline
     acknowledged: AcknowledgedFile
     in_doubt: list[tuple[int, bool, bool]]
     """(line number, whether a cancellation, whether still unsettled)"""
     complete: bool
 
     @classmethod
+    def read(cls, path: Path) -> Writer:
+        """From `orders….bin` and the `in_doubt….json` of the same ending, which a killed process did not write."""
+        doubts = path.with_name(path.name.replace("orders", "in_doubt").replace(".bin", ".json"))
+        complete = doubts.exists()
+        in_doubt = json.loads(doubts.read_text(encoding="utf-8")) if complete else []
+        return cls(AcknowledgedFile.read(path), [tuple(d) for d in in_doubt], complete)
+
+    def lines(self, key: RunKey, seen: LinesSeen) -> ProcessLines:
+        """Its view beside the table's."""
+        return ProcessLines(
+            acknowledged=self.acknowledged.flags(BOUGHT),
+            cancelled=self.acknowledged.flags(CANCELLED),
+            doubtful=frozenset(n for n, cancels, _ in self.in_doubt if not cancels),
+            doubtful_cancels=frozenset(n for n, cancels, _ in self.in_doubt if cancels),
+            seen=seen,
+            reference=key.prefix(self.acknowledged.process).reference,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a run left in its results folder for the audit."""
+
+    key: RunKey
+    baseline: Baseline | None
+    writers: list[Writer]
+
+    @classmethod
     def read(cls, folder: Path) -> Evidence:
         """Raises ResultsError if the folder is not one of a run with orders."""
         try:
-            baseline = Baseline.from_json((folder / EVIDENCE).read_text(encoding="utf-8"))
-            acknowledged = AcknowledgedFile.read(folder / "orders.bin")
+            writers = [Writer.read(path) for path in sorted(folder.glob(LINES))]
+            text = (folder / BASELINE).read_text(encoding="utf-8") if (folder / BASELINE).exists() else None
         except OSError as error:
             raise ResultsError(f"{folder} holds no orders to audit: {error.strerror}: {error.filename}.") from error
-        doubts = folder / "in_doubt.json"
-        complete = doubts.exists()
-        in_doubt = json.loads(doubts.read_text(encoding="utf-8")) if complete else []
-        return cls(baseline, acknowledged, [tuple(d) for d in in_doubt], complete)
+        if not writers:
+            raise ResultsError(f"{folder} holds no orders to audit: there is no {LINES}.")
+        baseline = None if text is None else Baseline.from_json(text)
+        return cls(RunKey.from_hex(writers[0].acknowledged.run_hex), baseline, writers)
 
 
 class Collector:
-    """Sorts the run's lines, as they stream by, into sales by item and lines by number."""
+    """Sorts the run's lines, as they stream by, into sales by item and lines by process and number.
 
-    def __init__(self, lines: int, process: int) -> None:
+    Args:
+        counts: lines that each process numbered.
+    """
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
         self.sales = Sales()
-        self.seen = LinesSeen(lines)
+        self.seen = {process: LinesSeen(count) for process, count in counts.items()}
         self.strangers = 0
-        self._process = process
 
     def __call__(self, rows: np.ndarray) -> None:
         """Take an array of dtype clients.audit.LINE."""
         low = rows["low"].astype(np.uint64)
         numbers = (low & np.uint64((1 << NUMBER_BITS) - 1)).astype(np.int64)
-        process = ((low >> np.uint64(NUMBER_BITS)) & np.uint64(0xFFFF)).astype(np.int64)
+        processes = ((low >> np.uint64(NUMBER_BITS)) & np.uint64(0xFFFF)).astype(np.int64)
         cancelled = rows["cancelled"] != 0
-        ours = process == self._process
-        self.seen.add(numbers[ours], cancelled[ours])
-        self.strangers += int((~ours).sum())
+        strange = np.ones(len(rows), dtype=bool)
+        for process, seen in self.seen.items():
+            ours = processes == process
+            seen.add(numbers[ours], cancelled[ours])
+            strange &= ~ours
+        self.strangers += int(strange.sum())
         self.sales.add(rows["item"][~cancelled].astype(np.int64), rows["quantity"][~cancelled].astype(np.int64))
 
+    def held(self) -> dict[int, Held]:
+        """What stands in the table, by process: what every system behind the database is compared with."""
+        return {process: Held(seen.times > 0, seen.cancelled) for process, seen in self.seen.items()}
 
-def audit_orders(folder: Path, settings: PostgresSettings) -> dict[str, Any]:
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OrdersAudited:
+    """The ledger of the database, and what it rests on."""
+
+    key: RunKey
+    ledger: dict[str, Any]
+    committed: dict[int, Held]
+
+
+def audit_orders(folder: Path, settings: PostgresSettings) -> OrdersAudited:
     """Compare the folder's evidence with the database.
 
     Raises:
@@ -78,30 +129,35 @@ def audit_orders(folder: Path, settings: PostgresSettings) -> dict[str, Any]:
         UnreachableError: the database does not answer.
     """
     evidence = Evidence.read(folder)
-    bought, cancelled = (evidence.acknowledged.flags(which) for which in (BOUGHT, CANCELLED))
-    collector = Collector(len(bought), evidence.acknowledged.process)
-    run: RunKey = evidence.baseline.run
-    backend = connect(settings, application_name=f"lakestorm audit {run.hex}")
+    key = evidence.key
+    counts = {w.acknowledged.process: len(w.acknowledged.flags(BOUGHT)) for w in evidence.writers}
+    collector = Collector(counts)
+    backend = connect(settings, application_name=f"lakestorm audit {key.hex}")
     try:
-        books = read_books(backend, run, collector)
+        books = read_books(backend, key, collector)
     finally:
         backend.close()
-    prefix = run.prefix(evidence.acknowledged.process)
-    lines = ProcessLines(
-        acknowledged=bought,
-        cancelled=cancelled,
-        doubtful=frozenset(n for n, cancels, _ in evidence.in_doubt if not cancels),
-        doubtful_cancels=frozenset(n for n, cancels, _ in evidence.in_doubt if cancels),
-        seen=collector.seen,
-        reference=prefix.reference,
+    ledger = balance(
+        stock_of(evidence.baseline, books, collector.sales),
+        [w.lines(key, collector.seen[w.acknowledged.process]) for w in evidence.writers],
+        foreign=foreign_of(evidence.baseline, books, collector.strangers),
+        unsettled=sum(unsettled for w in evidence.writers for _, _, unsettled in w.in_doubt),
+        complete=all(w.complete for w in evidence.writers),
     )
-    return balance(
-        Stock(start=evidence.baseline.stock, restocked=books.restocked, now=books.stock, net_sold=collector.sales.net),
-        [lines],
-        foreign=foreign_writers(evidence.baseline.others, books.others, collector.strangers),
-        unsettled=sum(1 for _, _, unsettled in evidence.in_doubt if unsettled),
-        complete=evidence.complete,
-    )
+    known = ledger if evidence.baseline else {entry: n for entry, n in ledger.items() if entry not in STOCK_ENTRIES}
+    return OrdersAudited(key, known, collector.held())
+
+
+def stock_of(baseline: Baseline | None, books: Books, sales: Sales) -> Stock:
+    """The stock equation's terms; all of them empty where nobody looked at the stock before the run."""
+    if baseline is None:
+        return Stock(start={}, restocked={}, now={}, net_sold={})
+    return Stock(start=baseline.stock, restocked=books.restocked, now=books.stock, net_sold=sales.net)
+
+
+def foreign_of(baseline: Baseline | None, books: Books, strangers: int) -> str:
+    """Other writers matter to the stock; to lines only, if there is no stock to account for."""
+    return foreign_writers((baseline or books).others, books.others, strangers)
 
 
 def foreign_writers(before: Others, after: Others, strangers: int) -> str:

@@ -21,7 +21,8 @@ def rebuild(folder: Path) -> Path:
         ResultsError: this is no results folder, or a file in it is damaged.
     """
     results = Results.read(folder)
-    write_text(folder / "summary.md", summary_md(results.run))
-    write_text(folder / "junit.xml", junit_xml(results.run))
+    score = results.logins.score if results.logins else {}
+    write_text(folder / "summary.md", summary_md(results.run, score))
+    write_text(folder / "junit.xml", junit_xml(results.run, score))
     write_text(folder / FILE, page_html(results))
     return folder / FILE

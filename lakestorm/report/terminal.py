@@ -73,4 +73,11 @@ def equations(ledger: dict[str, Any]) -> list[str]:
             f" acknowledged, {n['events_recovered']} recovered, {n['events_lost']} lost, {n['events_duplicate']}"
             f" duplicate, {n['events_reordered']} out of order"
         )
+    if "cdc_committed" in ledger:
+        found.append(
+            f"ledger {ledger['state']}: {n['cdc_arrived']} of {n['cdc_committed']} committed lines in Kafka,"
+            f" {n['cdc_cancels_arrived']} of {n['cdc_cancels_committed']} cancellations, {n.get('cdc_lost', 'unknown')}"
+            f" lost, {n['cdc_missing']} missing, {n['cdc_duplicate']} duplicate, {n['cdc_redelivered']} redelivered,"
+            f" {n['cdc_reordered']} out of order, {n['cdc_late']} late"
+        )
     return found

@@ -145,6 +145,8 @@ WRONG = {
 }
 """What makes the books not balance, as a sentence."""
 
+STOCK_ENTRIES = frozenset(Stock(start={}, restocked={}, now={}, net_sold={}).findings())
+"""What a ledger says of stock: nothing, where nobody looked at the stock before the run."""
 WORST_FIRST = ("open", "unknown", "closed")
 ENTRIES = frozenset(WRONG) | {
     "stock_start", "restocked", "stock_now", "net_sold", "sold_out_items",

@@ -1,4 +1,4 @@
-"""What integration tests share: a database that was seeded once, and copies of it."""
+"""What integration tests share: a database that was seeded once, copies of it, and a whole pipeline behind one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lakestorm.sandbox.box import Sandbox
+from lakestorm.settings import Settings
+from sysload.watching import Watcher
 from tests.integration.locust_process import rows
+from tests.integration.object_tables import OwnMinio, with_own_bucket
 from tests.integration.seed_process import SMALL, run_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.health_endpoints import StartWatcher
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +40,56 @@ def shop(server: dict[str, str], seeded: dict[str, str]) -> Iterator[dict[str, s
     rows(server, f"CREATE DATABASE {name} TEMPLATE {seeded['POSTGRES_DB']}")
     yield {**seeded, "POSTGRES_DB": name}
     rows(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+PIPELINE = ("postgres", "kafka", "registry", "connect")
+
+
+@pytest.fixture(scope="session")
+def pipeline_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """PostgreSQL, Kafka, registry and Connect with its Debezium connector, for whoever must stop one of them.
+
+    What a test stops it starts again (`up` by name: ports and data stay), since the session has this one only.
+    """
+    sandbox = Sandbox(tmp_path_factory.mktemp("pipeline"), say=lambda _: None)
+    sandbox.up(PIPELINE)
+    yield sandbox
+    sandbox.down(erase=True)
+
+
+@pytest.fixture(scope="session")
+def pipeline(pipeline_box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Settings of a seeded shop whose changes stream to Kafka, one for the whole session."""
+    env = {**pipeline_box.env(), **SMALL}
+    done = run_seed("load", env=env, cwd=tmp_path_factory.mktemp("pipeline_seed"))
+    assert done.code == 0, done.err
+    return env
+
+
+@pytest.fixture
+def own_minio(tmp_path: Path) -> Iterator[OwnMinio]:
+    """A whole server that the test may kill."""
+    sandbox = Sandbox(tmp_path / "own-sandbox", say=lambda _: None)
+    sandbox.up(["minio"])
+    yield OwnMinio(sandbox, with_own_bucket(sandbox.env()))
+    sandbox.down(erase=True)
+
+
+@pytest.fixture
+def start_watcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StartWatcher]:
+    """Starts a watcher of addresses, with settings; asks ten times a second unless told otherwise."""
+    monkeypatch.chdir(tmp_path)
+    began: list[Watcher] = []
+
+    def begin(*addresses: str, **settings: str) -> Watcher:
+        mine = {"SYSLOAD_WATCH": ",".join(addresses), "SYSLOAD_WATCH_EVERY_S": "0.1", "SYSLOAD_WATCH_TIMEOUT_S": "0.5"}
+        for name, value in {**mine, **settings}.items():
+            monkeypatch.setenv(name, value)
+        watcher = Watcher(Settings.load())
+        began.append(watcher)
+        watcher.start()
+        return watcher
+
+    yield begin
+    for watcher in began:
+        watcher.close()

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 FLASHSALE = ROOT / "locustfiles" / "flashsale.py"
 TIME_LIMIT_S = 90
-OURS = ("PURCHASE_", "FLASHSALE_", "POSTGRES_", "LOGIN_", "KAFKA_", "SCHEMA_")
+OURS = (
+    "PURCHASE_", "FLASHSALE_", "POSTGRES_", "LOGIN_", "KAFKA_", "SCHEMA_",
+    "CDC_", "CONNECT", "CANARY_", "CATALOGUE_", "REPLICATION_", "CONSUMER_", "PROBE_", "DRAIN_",
+)  # fmt: skip
 """Settings that a test gives itself."""
 
 

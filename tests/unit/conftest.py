@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import hypothesis
+import locust  # noqa: F401 - it patches the standard library, and must come before whoever has taken parts of that
 import pytest
 
 from lakestorm.settings import env_name, every_field

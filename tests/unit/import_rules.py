@@ -15,7 +15,7 @@ BASE = {"settings", "errors"}
 PURE = {"model", "record", "verdict"}
 IO = {"clients", "probes"}
 BELOW_ADAPTERS = IO | PURE | BASE
-BELOW_EDGES = {"load", "report", "sandbox", "scoring"} | BELOW_ADAPTERS
+BELOW_EDGES = {"load", "report", "sandbox", "scoring", "doctor"} | BELOW_ADAPTERS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"clients"} | PURE | BASE,
     "sandbox": BELOW_ADAPTERS,
     "scoring": BELOW_ADAPTERS,
+    "doctor": BELOW_ADAPTERS,
     "report": BELOW_ADAPTERS,
     "load": {"report"} | BELOW_ADAPTERS,  # a run that ends writes its own report
     "demo": BELOW_EDGES,

@@ -15,7 +15,8 @@ from lakestorm.record.manifest import write_text
 from lakestorm.record.readings import Reading
 from lakestorm.record.recorder import PROVISIONAL_S, Recorder
 from lakestorm.record.requests import Outcome
-from lakestorm.record.results import ResultsWriter, create_folder
+from lakestorm.record.results import ResultsWriter, new_folder
+from tests.made_folders import kept_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def names(results: Path) -> list[str]:
 def test_a_folder_is_made_and_linked(tmp_path: Path) -> None:
     """The first run makes everything on the way; `latest` is a relative link, so the folder can be moved as a whole."""
     results = tmp_path / "new" / "results"
-    folder = create_folder(results, NAME, 20)
+    folder = kept_folder(results, NAME, 20)
     assert folder == results / NAME
     assert (folder / "histograms").is_dir()
     assert str((results / "latest").readlink()) == NAME
@@ -40,7 +41,7 @@ def test_a_folder_is_made_and_linked(tmp_path: Path) -> None:
 
 def test_runs_of_one_second_get_numbers(tmp_path: Path) -> None:
     """Two runs that start in one second have two folders, and `latest` is the later."""
-    found = [create_folder(tmp_path, NAME, 20).name for _ in range(3)]
+    found = [kept_folder(tmp_path, NAME, 20).name for _ in range(3)]
     assert found == [NAME, f"{NAME}-2", f"{NAME}-3"]
     assert str((tmp_path / "latest").readlink()) == f"{NAME}-3"
 
@@ -54,7 +55,7 @@ def test_only_the_oldest_runs_are_deleted(tmp_path: Path) -> None:
     (tmp_path / "20250101T000000Z-file").write_text("x")
     (tmp_path / "outside").mkdir()
     (tmp_path / "20250101T000000Z-link").symlink_to("outside")
-    create_folder(tmp_path, NAME, 3)
+    kept_folder(tmp_path, NAME, 3)
     others = {"20250101T000000Z", "20250101T000000Z-file", "20250101T000000Z-link", "my notes", "outside"}
     assert set(names(tmp_path)) == others | {"20250104T000000Z-login", "20250105T000000Z-login", NAME}
 
@@ -63,7 +64,7 @@ def test_0_keeps_all(tmp_path: Path) -> None:
     """`RESULTS_KEEP=0` deletes nothing."""
     for day in range(1, 6):
         (tmp_path / f"2025010{day}T000000Z-login").mkdir()
-    create_folder(tmp_path, NAME, 0)
+    kept_folder(tmp_path, NAME, 0)
     assert len(names(tmp_path)) == 6
 
 
@@ -71,7 +72,7 @@ def test_a_run_is_never_deleted_for_being_old(tmp_path: Path) -> None:
     """A clock that went back, or folders from a machine whose clock is ahead, do not cost the run that begins."""
     for number in range(3):
         (tmp_path / f"2099010{number + 1}T000000Z-login").mkdir()
-    folder = create_folder(tmp_path, NAME, 2)
+    folder = kept_folder(tmp_path, NAME, 2)
     assert folder.is_dir()
     assert names(tmp_path) == [NAME, "20990103T000000Z-login"]
 
@@ -89,7 +90,27 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, kind: str) -> N
     with pytest.raises(
         SettingsError, match=r'^RESULTS_DIR is ".*results": .*A folder that can be written is wanted\.$'
     ):
-        create_folder(results, NAME, 20)
+        kept_folder(results, NAME, 20)
+
+
+def begin(results: Path, refusal: BaseException) -> None:
+    """A run that has written something when it is refused."""
+    with new_folder(results, NAME, 1) as folder:
+        (folder / "logins.json").write_text("{}")
+        raise refusal
+
+
+def test_a_refused_run_leaves_nothing(tmp_path: Path) -> None:
+    """What raises while it begins leaves no folder, the same `latest`, and all older runs that were to be deleted."""
+    results = tmp_path / "results"
+    with pytest.raises(KeyboardInterrupt):
+        begin(results, KeyboardInterrupt())
+    assert not results.exists()
+    before = kept_folder(results, "20250101T000000Z-login", 1)
+    with pytest.raises(SettingsError, match="too fast"):
+        begin(results, SettingsError(["too fast"]))
+    assert names(results) == [before.name]
+    assert (results / "latest").resolve() == before.resolve()
 
 
 def test_a_text_is_replaced_at_once(tmp_path: Path) -> None:
@@ -144,7 +165,7 @@ def timeline(folder: Path) -> list[dict[str, str]]:
 
 def test_a_killed_run_leaves_its_seconds(tmp_path: Path) -> None:
     """While it goes on, each second is on disk soon after it is over: one header, then rows, nothing twice."""
-    folder = create_folder(tmp_path, NAME, 20)
+    folder = kept_folder(tmp_path, NAME, 20)
     with run_in(folder) as recorder:
         record(recorder, 8)
         rows, text = timeline(folder), (folder / "timeline.csv").read_text(encoding="utf-8")
@@ -159,7 +180,7 @@ def test_a_killed_run_leaves_its_seconds(tmp_path: Path) -> None:
 
 def test_a_finished_run_is_whole(tmp_path: Path) -> None:
     """At the end timeline.csv is written whole, late changes included, and errors.csv beside it."""
-    folder = create_folder(tmp_path, NAME, 20)
+    folder = kept_folder(tmp_path, NAME, 20)
     with run_in(folder) as recorder:
         record(recorder, 5)
         buys = recorder.records["PG order.buy"]
@@ -184,7 +205,7 @@ def logs(folder: Path) -> list[str]:
 
 def test_a_run_of_a_moment_writes_its_files(tmp_path: Path) -> None:
     """A run that ends before its first second has a timeline with its header; names that did not run are left out."""
-    folder = create_folder(tmp_path, NAME, 20)
+    folder = kept_folder(tmp_path, NAME, 20)
     with run_in(folder) as recorder:
         record(recorder, 0)
         assert recorder.spans() == {}
@@ -193,7 +214,7 @@ def test_a_run_of_a_moment_writes_its_files(tmp_path: Path) -> None:
 
 def test_readings_are_lines_and_sums(tmp_path: Path) -> None:
     """Each reading is a line of probes.csv as it comes; run.json has sums, and an error is never a 0."""
-    folder = create_folder(tmp_path, NAME, 20)
+    folder = kept_folder(tmp_path, NAME, 20)
     with run_in(folder) as recorder:
         for second, value in enumerate([3.0, None, 1.0]):
             recorder.read(Reading(second, "stock", "left", value, "units", "" if value else 'lost, "gone"'))
@@ -201,12 +222,13 @@ def test_readings_are_lines_and_sums(tmp_path: Path) -> None:
     assert [line["value"] for line in lines] == ["3", "", "1"]
     assert lines[1]["error"] == 'lost, "gone"'
     summary = recorder.readings.summary()["stock.left"]
-    assert summary == {"unit": "units", "count": 2, "errors": 1, "min": 1.0, "mean": 2.0, "max": 3.0, "last": 1.0}
+    numbers = {"first": 3.0, "min": 1.0, "mean": 2.0, "max": 3.0, "max_at_s": 0, "last": 1.0}
+    assert summary == {"unit": "units", "count": 2, "errors": 1, **numbers}
 
 
 def test_readings_that_all_failed_have_no_numbers(tmp_path: Path) -> None:
     """A probe that never answered has errors, and no minimum, mean or maximum."""
-    with run_in(create_folder(tmp_path, NAME, 20)) as recorder:
+    with run_in(kept_folder(tmp_path, NAME, 20)) as recorder:
         recorder.read(Reading(0.0, "stock", "left", None, "units", "lost"))
     summary = recorder.readings.summary()["stock.left"]
     assert (summary["count"], summary["errors"]) == (0, 1)
@@ -223,7 +245,7 @@ def test_values_keep_twelve_digits(value: float, text: str) -> None:
 
 def test_durations_are_logged_per_name_and_kind(tmp_path: Path) -> None:
     """One file a name and kind, called after both."""
-    folder = create_folder(tmp_path, NAME, 20)
+    folder = kept_folder(tmp_path, NAME, 20)
     writer = writer_of(folder)
     writer.log_second("PG order.buy", "response", 0, np.array([0.1]))
     writer.log_second("KAFKA login.produce", "slip", 0, np.array([0.1]))

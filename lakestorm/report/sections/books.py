@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from lakestorm.record.figures import grouped
 from lakestorm.report.words import words
+from lakestorm.verdict.change_ledger import FAULTS
 from lakestorm.verdict.ledger import WRONG
 
 if TYPE_CHECKING:
     from lakestorm.record.folder import Results
 
+BAD = {*WRONG, *FAULTS}
+"""Entries that should be 0."""
 STATES = {"closed": "The books balance.", "open": "The books do not balance.", "unknown": "The books cannot be judged."}
 TERMS = (("", "stock_start", "in stock at the start"), ("+", "restocked", "restocked"),
          ("−", "stock_now", "left"), ("=", "net_sold", "sold, less what was cancelled"))  # fmt: skip
@@ -79,7 +82,7 @@ def entries(ledger: dict[str, Any]) -> list[Entry]:
     known = words()["ledger"]
     keys = [key for key in (*known, *ledger) if isinstance(ledger.get(key), int) and key not in shown]
     return [
-        Entry(known.get(key, key.replace("_", " ")), grouped(ledger[key]), bad=key in WRONG and ledger[key] != 0)
+        Entry(known.get(key, key.replace("_", " ")), grouped(ledger[key]), bad=key in BAD and ledger[key] != 0)
         for key in dict.fromkeys(keys)
     ]
 
