@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 POLL_S = 0.001
 TURN_S = 0.005
 """Who hands over records without a pause lets others run this often, the polling greenlet among them."""
+SETTLE_S = 0.02
 SOON_S = 1e-6
 """Not 0: the loop runs up to fifty callbacks before it looks at its timers, and each would take its turn."""
 QUEUE_RECORDS = 2_000_000
@@ -36,6 +37,8 @@ QUEUE_RECORDS = 2_000_000
 BATCH_BYTES = 262_144
 LINGER_MS = 5
 DELIVERY_S = 30
+ANY_PARTITION, NOW = -1, 0
+"""What `produce` takes where no partition and no time is meant. Without names it takes its arguments 0.4 µs sooner."""
 
 
 class Producing:
@@ -45,6 +48,7 @@ class Producing:
         settings: brokers, security, acks.
         client_id: names run and process.
         in_flight: size of the window, in records.
+        settle: called now and then after a poll, and when all reports are given: for what is cheaper done for many.
         clock: seconds, monotonic.
     """
 
@@ -53,15 +57,17 @@ class Producing:
         settings: KafkaSettings,
         client_id: str,
         in_flight: int,
+        settle: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._producer = Producer(producer_config(settings, client_id))
         self._window = in_flight
+        self._settle = settle
         self._clock = clock
         self._room = gevent.event.Event()
         self._room.set()
         self._polling: gevent.Greenlet | None = None
-        self._polled_at = clock()
+        self._polled_at = self._settled_at = clock()
         self.full = 0
         """How often somebody had to wait for the window or the queue: back-pressure."""
 
@@ -73,6 +79,12 @@ class Producing:
     def in_flight(self) -> int:
         """Records handed over whose report was not given yet; librdkafka counts them."""
         return len(self._producer)
+
+    def burst(self, most: int) -> int:
+        """How many of so many records may be handed over one after the other: one if others are due, or the room."""
+        if most == 1 or self._clock() - self._polled_at > TURN_S:
+            return 1
+        return min(most, self._window - len(self._producer))
 
     def wait_for_room(self) -> float:
         """Wait until the window has room; when it had, on the clock."""
@@ -88,7 +100,7 @@ class Producing:
         """Hand a record over; `report` is called once, maybe at once: a record may be refused unsent."""
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=report, headers=headers)
+                self._producer.produce(topic, value, key, ANY_PARTITION, report, None, NOW, headers)
                 break
             except BufferError:
                 self.full += 1
@@ -112,6 +124,7 @@ class Producing:
             self._producer.purge()
         while self.in_flight:
             gevent.sleep(POLL_S)
+        self._settle()
         return left
 
     def close(self) -> None:
@@ -123,6 +136,9 @@ class Producing:
         while True:
             served = self._producer.poll(0)
             self._polled_at = self._clock()
+            if self._polled_at - self._settled_at > SETTLE_S:
+                self._settled_at = self._polled_at
+                self._settle()
             if not self._room.is_set() and len(self._producer) < self._window:
                 self._room.set()
             gevent.sleep(0 if served else POLL_S)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from lakestorm.load.measuring import Meter
 
 
+BURST = 64
+"""Logins of a closed loop between two looks at the window and at the clock: a third of a millisecond."""
+
+
 class LoginProducer(ScheduledUser):
     """Hands over logins on time and does not wait for their acknowledgement: the next one is due whatever it does."""
 
@@ -20,6 +24,7 @@ class LoginProducer(ScheduledUser):
         """Find the stream."""
         super().on_start()
         self.stream_: LoginRun = self.run_.part(LoginRun)
+        self._most = 1 if self.period_s else BURST
 
     @property
     def period_s(self) -> float:
@@ -36,5 +41,5 @@ class LoginProducer(ScheduledUser):
         return self.stream_.meter, None
 
     def log_in(self, intended: float) -> None:
-        """One login."""
-        self.previous_end = self.stream_.produce(intended, self.previous_end)
+        """One login; in the closed loop several, one after the other."""
+        self.previous_end = self.stream_.produce(intended, self.previous_end, self._most)

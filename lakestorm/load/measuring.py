@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lakestorm.load.locust_stats import is_only_locust_listening
-from lakestorm.record.requests import Outcome
+from lakestorm.record.requests import WIDTH, Column, Outcome
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from locust.env import Environment
 
     from lakestorm.record.requests import RequestRecord
@@ -58,6 +61,16 @@ class Meter:
         self.record.rows.extend((intended, previous_end, free, started, ended, outcome, retried))
         if self._fires_answers:
             self._tell(self._name if outcome == Outcome.COMPLETED else self._refused_name, ended - intended, None)
+
+    def answered_all(self, moments: npt.NDArray[np.float64]) -> None:
+        """Many requests were completed: intended, previous end, free, started, ended; shape (n, 5), n ≥ 1."""
+        rows = np.zeros((len(moments), WIDTH))
+        rows[:, : Column.OUTCOME] = moments
+        rows[:, Column.OUTCOME] = Outcome.COMPLETED
+        self.record.rows.frombytes(rows.tobytes())
+        if self._fires_answers:
+            for seconds in (moments[:, Column.ENDED] - moments[:, Column.INTENDED]).tolist():
+                self._tell(self._name, seconds, None)
 
     def recovered(self, intended: float, previous_end: float, free: float, started: float, ended: float) -> None:
         """A request whose answer was lost was found to have been done."""

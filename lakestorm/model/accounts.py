@@ -6,13 +6,12 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from lakestorm.model.addresses import RESIDENTIAL, AddressPlan, dotted
+from lakestorm.model.addresses import RESIDENTIAL, AddressPlan
 from lakestorm.model.devices import DESKTOPS, PHONES, TABLETS
 from lakestorm.model.draw_one import one, start_of
 from lakestorm.model.geography import distance_km
 
 if TYPE_CHECKING:
-    from lakestorm.model.addresses import Range
     from lakestorm.model.devices import Device
     from lakestorm.model.geography import City, Geography
 
@@ -34,7 +33,7 @@ RHYTHM_OF_8 = (0, 0, 0, 0, 1, 1, 1, 2)
 ACTIVITY = (0.4, 0.7, 1.0, 1.0)
 """How lively accounts are, each as often as the other."""
 AWAKE = tuple(tuple(tuple(int(2.55 * hour * much) for hour in rhythm) for much in ACTIVITY) for rhythm in RHYTHMS)
-"""By rhythm, activity and hour: of 256 tries to log in how many are made."""
+"""By rhythm, activity and local hour: of 256 tries to log in how many are made."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +44,10 @@ class Account:
         number, user_id: of the `users` table, as a number and as the record has it.
         home: city where the account logs in most.
         clock_ms: local time − UTC by the sun: whole hours of 15 degrees. No table of time zones, which change.
-        rhythm: index of RHYTHMS.
-        awake: of 256 tries to log in how many are made, by local hour.
+        rhythm, activity: indices of RHYTHMS and ACTIVITY: when and how often the account logs in; see `wakefulness`.
         devices: one to three; the first is used most.
         phone: the one that can be on a mobile network; None if there is none.
-        line: address at home.
+        line: address at home, as a whole number.
         spread: bits that choose the account's address in a range.
         known: cities visited now and then: one in the country, one in a country near by, maybe one far away.
         work: city beyond the border where a commuter works by day; None for all others.
@@ -62,10 +60,10 @@ class Account:
     home: City
     clock_ms: int
     rhythm: int
-    awake: tuple[int, ...]
+    activity: int
     devices: tuple[Device, ...]
     phone: Device | None
-    line: str
+    line: int
     spread: int
     known: tuple[City, ...]
     work: City | None
@@ -76,10 +74,6 @@ class Account:
         """The local hour of a moment, 0…23."""
         return (at_ms + self.clock_ms) // HOUR_MS % 24
 
-    def address_in(self, found: Range) -> str:
-        """The account's own address in a range, the same every time."""
-        return dotted(found.start + self.spread % found.size)
-
 
 class Accounts(dict[int, Account]):
     """Every account there is by its number, worked out when it is asked for and kept within bounds.
@@ -89,12 +83,15 @@ class Accounts(dict[int, Account]):
         geography: where they live.
         plan: the addresses there.
         kept: how many accounts stay in memory; the oldest go first.
+
+    Attributes:
+        geography: where they live.
     """
 
     def __init__(self, seed: int, geography: Geography, plan: AddressPlan, kept: int = KEPT) -> None:
         super().__init__()
         self._start = start_of(seed, "accounts")
-        self._geography = geography
+        self.geography = geography
         self._plan = plan
         self._kept = kept
 
@@ -107,25 +104,24 @@ class Accounts(dict[int, Account]):
 
     def _account(self, number: int) -> Account:
         words = [one(self._start, number * DRAWS + which) for which in range(DRAWS)]
-        home, habits, spread = self._geography.city(words[0]), words[1], words[2]
+        home, habits, spread = self.geography.city(words[0]), words[1], words[2]
         devices, phone = devices_of(words[3])
-        rhythm = RHYTHM_OF_8[habits & 7]
-        near = self._geography.abroad[home.index]
+        near = self.geography.abroad[home.index]
         return Account(
             number=number,
             user_id=str(number),
             home=home,
-            clock_ms=math.floor(home.lon / 15 + 0.5) * HOUR_MS,
-            rhythm=rhythm,
-            awake=AWAKE[rhythm][habits >> 3 & 3],
+            clock_ms=clock_h(home) * HOUR_MS,
+            rhythm=RHYTHM_OF_8[habits & 7],
+            activity=habits >> 3 & 3,
             devices=devices,
             phone=phone,
-            line=dotted(self._plan.by_city[home.index][RESIDENTIAL].start + spread % self._size(home)),
+            line=self._plan.by_city[home.index][RESIDENTIAL].start + spread % self._size(home),
             spread=spread >> 20,
             known=self._known(home, near, words[4], words[5]),
             work=near[0] if habits >> 5 & 1 and distance_km(home, near[0]) <= COMMUTE_KM else None,
             is_mobile=(habits >> 8 & 255) < 90 and devices[0] is phone,  # noqa: PLR2004 - of 256
-            exit=self._geography.hubs[(habits >> 16) % len(self._geography.hubs)],
+            exit=self.geography.hubs[(habits >> 16) % len(self.geography.hubs)],
         )
 
     def _size(self, city: City) -> int:
@@ -133,12 +129,17 @@ class Accounts(dict[int, Account]):
 
     def _known(self, home: City, near: tuple[City, ...], word: int, far_word: int) -> tuple[City, ...]:
         """Places of a person's life apart from home: family, holidays, business. None of them is home."""
-        own = self._geography.by_country[home.country]
-        far = self._geography.city(far_word)
+        own = self.geography.by_country[home.country]
+        far = self.geography.city(far_word)
         found = [own[(word >> 8) % len(own)], near[(word >> 24) % min(4, len(near))]]
         if word & 1 and distance_km(home, far) > FAR_KM:
             found.append(far)
         return tuple(city for city in dict.fromkeys(found) if city is not home)
+
+
+def clock_h(city: City) -> int:
+    """A city's local time − UTC by the sun, in whole hours."""
+    return math.floor(city.lon / 15 + 0.5)
 
 
 VISITS = {2: 0, 4: 1, 6: 2}

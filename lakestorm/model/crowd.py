@@ -11,6 +11,7 @@ import numpy as np
 from lakestorm.model.accounts import HOUR_MS, RHYTHMS
 from lakestorm.model.draws import below, draw, rows
 from lakestorm.model.event_time import DAY_MS
+from lakestorm.model.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,7 @@ class Crowd:
 
     Attributes:
         journeys: theirs.
+        owed: late logins that are still to be made.
 
     Raises:
         ValueError: there are no accounts.
@@ -73,11 +75,14 @@ class Crowd:
         self.journeys = journeys
         self._seed, self._share, self._late_ms = seed, share, late_ms
         self._question = f"crowd.{share.number}/{share.processes}"
-        self._batch = -1
-        self._candidates: list[list[int]] = []
-        self._chances: list[list[int]] = []
-        self._at = 0
-        self._owed = 0
+        everybody = rows(0, share.count) * np.uint64(share.processes) + np.uint64(share.account(0))
+        self._wakefulness = Wakefulness(seed, journeys.accounts.geography, everybody)
+        self._batches, self._at, self._hour = 0, BATCH, -1
+        """Batches drawn; the place of the next login's candidates in the last of them; the hour it is ranked for."""
+        self._indices = self._numbers = np.zeros((0, CANDIDATES), dtype=np.int64)
+        self._chances = np.zeros((0, CANDIDATES), dtype=np.uint64)
+        self._ranked: list[list[int]] = []
+        self.owed = 0
 
     def login(self, at_ms: int, *, late: bool = False) -> Login:
         """The next login, at that event time; `at_ms` never falls.
@@ -88,13 +93,13 @@ class Crowd:
                 the next logins is it; a login's own `late` tells.
         """
         journeys = self.journeys
-        self._owed += late
+        self.owed += late
         if journeys.after:
             return journeys.after.popleft()
-        if self._owed:
+        if self.owed:
             found = self._late(at_ms)
             if found is not None:
-                self._owed -= 1
+                self.owed -= 1
                 return found
         while journeys.agenda and journeys.agenda[0][0] <= at_ms:
             due_ms, number = heapq.heappop(journeys.agenda)
@@ -105,46 +110,51 @@ class Crowd:
 
     def _anybody(self, at_ms: int) -> Login:
         """The first of the next candidates who is awake and has time; if all sleep, the lightest sleeper of them."""
-        states, hour = self.journeys.states, at_ms // HOUR_MS
-        numbers, chances = self._next_candidates()
-        chosen, liveliest = numbers[0], -1
-        for number, chance in zip(numbers, chances, strict=True):
-            state = states[number]
-            if state.booking is None and state.last_ms < at_ms:
-                awake = state.awake[(hour + state.clock_h) % 24]
-                if awake > liveliest:
-                    chosen, liveliest = number, awake
-                if chance < awake:
-                    chosen = number
-                    break
-        last_ms = states[chosen].last_ms
-        return self.journeys.login(chosen, max(last_ms, at_ms))
+        journeys, hour = self.journeys, at_ms // HOUR_MS % 24
+        if self._at == BATCH:
+            self._draw()
+        at = self._at
+        self._at = at + 1
+        if hour != self._hour:
+            self._rank(hour)
+        for ranked in self._ranked:
+            number = ranked[at]
+            state = journeys.states[number]
+            if state.last_ms < at_ms and state.booking is None:
+                return journeys.login_of(number, state, at_ms)
+        number = int(self._numbers[at, 0])
+        return journeys.login(number, max(journeys.states[number].last_ms, at_ms))
 
     def _late(self, at_ms: int) -> Login | None:
         """One who has not logged in for so long that an earlier login can still turn up."""
-        numbers, chances = self._next_candidates()
-        for number, chance in zip(numbers, chances, strict=True):
+        if self._at == BATCH:
+            self._draw()
+        at = self._at
+        self._at = at + 1
+        for number, chance in zip(self._numbers[at].tolist(), self._chances[at].tolist(), strict=True):
             then_ms = at_ms - self._late_ms - self._late_ms * chance // 256
             state = self.journeys.states[number]
             if state.booking is None and state.last_ms < then_ms:
                 return self.journeys.login(number, then_ms, late=True)
         return None
 
-    def _next_candidates(self) -> tuple[list[int], list[int]]:
-        """Account numbers, and 8 even bits for each."""
-        batch, at = divmod(self._at, BATCH)
-        if batch != self._batch:
-            self._draw(batch)
-        self._at += 1
-        return self._candidates[at], self._chances[at]
+    def _draw(self) -> None:
+        """The next BATCH logins' candidates, and 8 even bits for each; shapes (BATCH, CANDIDATES)."""
+        first, count = self._batches * BATCH * CANDIDATES, BATCH * CANDIDATES
+        words = draw(self._seed, self._question, rows(first, count)).reshape(BATCH, CANDIDATES)
+        self._batches += 1
+        self._indices = below(words, self._share.count)
+        self._numbers = 1 + self._share.number + self._share.processes * self._indices
+        self._chances = words & np.uint64(255)
+        self._hour, self._at = -1, 0
 
-    def _draw(self, batch: int) -> None:
-        words = draw(self._seed, self._question, rows(batch * BATCH * CANDIDATES, BATCH * CANDIDATES))
-        share = self._share
-        numbers = 1 + share.number + share.processes * below(words, share.count)
-        self._candidates = numbers.reshape(BATCH, CANDIDATES).tolist()
-        self._chances = (words & np.uint64(255)).reshape(BATCH, CANDIDATES).tolist()
-        self._batch = batch
+    def _rank(self, hour: int) -> None:
+        """Who of each login's candidates is to log in at this hour of UTC: who is awake, then who sleeps lightly."""
+        awake = self._wakefulness.at(self._indices, hour)
+        rank = np.where(self._chances < awake, 0, 256 - awake.astype(np.int64))
+        order = rank.argsort(axis=1, kind="stable")
+        self._ranked = np.take_along_axis(self._numbers, order, axis=1).T.tolist()
+        self._hour = hour
 
     def history(self, from_ms: int, until_ms: int) -> Iterator[Login]:
         """HISTORY_LOGINS of each account between two moments, whole days apart, in order of event time."""

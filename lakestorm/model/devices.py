@@ -6,7 +6,7 @@ Windows 10.0, Android "10; K"), so only browsers' versions move.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
 
 CHROME = (126, 127, 128, 129, 130, 131)
 FIREFOX = (125, 128, 129, 131, 132)
@@ -16,8 +16,9 @@ IPHONES = ("iPhone 12", "iPhone 13", "iPhone 14", "iPhone 15", "iPhone 15 Pro", 
 ANDROIDS = ("Galaxy A54", "Galaxy S23", "Pixel 7", "Pixel 8", "Redmi Note 12", "Moto G84", "OPPO A78")
 
 
-class Device(NamedTuple):
-    """One device as the login record tells it."""
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """One device as the login record tells it; each is one object, so `is` compares them."""
 
     device: str
     platform: str

@@ -65,20 +65,23 @@ class Disorder:
         seed: the run's.
         process: its number; processes differ.
         ratios: how many.
+
+    Attributes:
+        is_none: whether nothing is ever disturbed.
     """
 
     def __init__(self, seed: int, process: int, ratios: Ratios) -> None:
         self._start = start_of(seed, f"disorder.{process}")
         self._poison_start = start_of(seed, f"poison.{process}")
         self._ratios = (ratios.late, ratios.duplicate, ratios.poison)
-        self._is_none = not any(self._ratios)
+        self.is_none = not any(self._ratios)
         self._block = -1
         self._limits = (0, 0, 0)
         self._step = self._shift = 0
 
     def at(self, login: int) -> Disturbance:
         """What happens at the login with this number, from 0."""
-        if self._is_none:
+        if self.is_none:
             return Disturbance.NONE
         block, place = divmod(login, BLOCK)
         if block != self._block:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from lakestorm.model.draws import Numbers, Words
+
 EARTH_RADIUS_KM = 6371.0
 """The mean radius, as the published rules of impossible travel use it."""
 CITIES = 2500
@@ -125,6 +127,12 @@ class Geography:
     def city(self, word: int) -> City:
         """A city by 64 even bits, each as often as its inhabitants are of all."""
         return self.cities[bisect.bisect_right(self._people, (word >> 24) % self._people[-1])]
+
+    def cities_of(self, words: Words) -> Numbers:
+        """Indices of the cities that `city` gives for each of many words; shape (n,)."""
+        people = np.array(self._people, dtype=np.uint64)
+        found: Numbers = np.searchsorted(people, (words >> np.uint64(24)) % people[-1], side="right").astype(np.int64)
+        return found
 
     def capital(self, country: str) -> City:
         """A country's largest city, where its carriers' gateways stand."""

@@ -22,9 +22,7 @@ from lakestorm.model.addresses import SHARED
 from lakestorm.model.behaviour import CALM, FLIGHT_KM, FLIGHT_KMH, JOURNEY_KMH, PAIR_MS, WORK_HOURS, edges_of
 from lakestorm.model.draw_one import MASK, mixed, start_of
 from lakestorm.model.draws import GOLDEN
-from lakestorm.model.event_time import timestamp
 from lakestorm.model.geography import distance_km
-from lakestorm.model.logins import Lines, Login
 from lakestorm.model.whereabouts import HOUR_MS, LEARNING, Booking, State, States
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from lakestorm.model.accounts import Account, Accounts
     from lakestorm.model.behaviour import Behaviour
     from lakestorm.model.geography import City, Geography
-    from lakestorm.model.logins import Line
+    from lakestorm.model.logins import Lines, Login
 
     Act = Callable[["Account", "State", int, int], Login]
 
@@ -61,7 +59,7 @@ class Journeys:
         accounts: who there is.
         behaviour: how often what is done.
         live_ms: event time before which nothing is an anomaly.
-        end_ms: event time at which the run ends; infinite if nobody knows.
+        end_ms: event time at which the run ends; infinite if nobody knows. May be set anew before the run begins.
         scale: event seconds a second.
         most_away: how many accounts may be on a long way at one time.
 
@@ -89,7 +87,7 @@ class Journeys:
         self.agenda: list[tuple[int, int]] = []
         self._start = start_of(seed, "journeys")
         self._geography, self._lines, self._is_domestic = geography, lines, behaviour.domestic
-        self._live_ms, self._end_ms, self._scale, self._most_away = live_ms, end_ms, scale, most_away
+        self._live_ms, self.end_ms, self._scale, self._most_away = live_ms, end_ms, scale, most_away
         self.states = States(accounts)
         shares = behaviour.shares()
         self._edges, self._acts = self._choices(shares)
@@ -117,7 +115,11 @@ class Journeys:
         state = self.states[number]
         if at_ms < state.last_ms:
             raise ValueError(f"account {number} logged in at {state.last_ms} ms, and so cannot at {at_ms} ms")
-        who = self.accounts[number]
+        return self.login_of(number, state, at_ms, late=late)
+
+    def login_of(self, number: int, state: State, at_ms: int, *, late: bool = False) -> Login:
+        """The same for whoever has the account's state in hand, and has looked at its last login."""
+        who = state.who or self.accounts[number]
         word = mixed((number << 32 | state.ordinal) * GOLDEN + self._start & MASK)
         if state.booking is not None:
             return self._under_way(who, state, at_ms, word)
@@ -137,27 +139,6 @@ class Journeys:
             state.place = city
         state.note(max(at_ms, state.last_ms), city, kind)
 
-    # --- what a login is made of ---
-
-    def _made(self, who: Account, state: State, at_ms: int, city: City, line: Line, intent: str) -> Login:
-        kind, ip, (device, platform, user_agent) = line
-        record = {
-            "user_id": who.user_id,
-            "timestamp": timestamp(at_ms),
-            "ip": ip,
-            "device": device,
-            "platform": platform,
-            "user_agent": user_agent,
-        }
-        ordinal = state.ordinal
-        state.note(at_ms, city, kind)
-        return Login(who.number, ordinal, at_ms, city, kind, intent, False, record)
-
-    def _plain(self, who: Account, state: State, at_ms: int, word: int, intent: str) -> Login:
-        """By a line of one's own, where the person is."""
-        place = state.place
-        return self._made(who, state, at_ms, place, self._lines.own(who, place, word), intent)
-
     # --- what people do ---
 
     def _usual(self, who: Account, state: State, at_ms: int, word: int) -> Login:
@@ -170,14 +151,14 @@ class Journeys:
                 state.stay -= 1
             elif state.reaches(goal, at_ms):
                 state.place = goal
-        return self._plain(who, state, at_ms, word, "usual")
+        return self._lines.own(who, state, at_ms, word, "usual")
 
     def _calmly(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """Nothing that a rule should find; the first logins go round the places that the account knows."""
         goal = first_goal(who, state.ordinal)
         if goal is not None and state.reaches(goal, at_ms):
             state.place = goal
-            return self._plain(who, state, at_ms, word, "trip")
+            return self._lines.own(who, state, at_ms, word, "trip")
         return self._calm_acts[bisect.bisect_right(self._calm_edges, word >> 32)](who, state, at_ms, word)
 
     def _on_a_trip(self, who: Account, state: State, at_ms: int, word: int) -> Login:
@@ -186,23 +167,23 @@ class Journeys:
         if state.stay or not (state.may_visit(goal) and state.reaches(goal, at_ms)):
             return self._usual(who, state, at_ms, word)
         state.place, state.stay = goal, word >> 28 & 3
-        return self._plain(who, state, at_ms, word, "trip")
+        return self._lines.own(who, state, at_ms, word, "trip")
 
     def _by_vpn(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """By the favourite exit, every fourth time by another."""
         hub = who.exit if word & 3 else self._geography.hubs[(word >> 2 & 255) % len(self._geography.hubs)]
-        return self._made(who, state, at_ms, hub, self._lines.vpn(who, hub, word), "vpn")
+        return self._lines.vpn(who, state, at_ms, word, "vpn", hub)
 
     def _by_nat(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """On the phone, whose carrier's gateway stands in the country's largest city; without a phone as usual."""
         if who.phone is None:
             return self._usual(who, state, at_ms, word)
         gateway = self._geography.capital(state.place.country)
-        return self._made(who, state, at_ms, gateway, self._lines.nat(who.phone, gateway, word), "nat")
+        return self._lines.nat(who, state, at_ms, word, "nat", gateway, who.phone)
 
     def _by_another_line(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """Where the person is, by an address that is not the account's own."""
-        return self._made(who, state, at_ms, state.place, self._lines.another(who, state.place, word), "address")
+        return self._lines.another(who, state, at_ms, word, "address")
 
     def _as_pair(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """Two logins at one place of which the later is produced first; the earlier one is the next in `after`."""
@@ -210,7 +191,7 @@ class Journeys:
         if gap_ms < 1:
             return self._usual(who, state, at_ms, word)
         self.after.append(self._usual(who, state, at_ms - gap_ms, word)._replace(intent="pair"))
-        return self._plain(who, state, at_ms, mixed(word), "pair")
+        return self._lines.own(who, state, at_ms, mixed(word), "pair")
 
     # --- journeys that end later ---
 
@@ -231,7 +212,7 @@ class Journeys:
         goal = near[more % len(near)] if near else None
         if goal is not None and state.reaches(goal, at_ms):
             state.place, state.stay = goal, 1 + (more >> 16 & 3)
-            return self._plain(who, state, at_ms, word, "unseen_country")
+            return self._lines.own(who, state, at_ms, word, "unseen_country")
         found = self._usual(who, state, at_ms, word)
         if goal is None or not self._book_way(who, state, "unseen_country", goal, JOURNEY_KMH):
             self._book_stranger(who, state, more, state.every)
@@ -260,7 +241,7 @@ class Journeys:
             self._book(who, state, Booking("impossible_travel", state.last_ms + wait_ms, city, back))
 
     def _book(self, who: Account, state: State, booking: Booking) -> bool:
-        if booking.due_ms >= self._end_ms:
+        if booking.due_ms >= self.end_ms:
             return False
         state.booking = booking
         heapq.heappush(self.agenda, (booking.due_ms, who.number))
@@ -291,12 +272,12 @@ class Journeys:
         if not state.reaches(booking.city, at_ms):
             return self._usual(who, state, at_ms, word)
         state.place, state.stay = booking.city, 1 + (word & 1)
-        return self._plain(who, state, at_ms, word, booking.intent)
+        return self._lines.own(who, state, at_ms, word, booking.intent)
 
     def _robbed(self, who: Account, state: State, at_ms: int, word: int, booking: Booking) -> Login:
         """The stranger's login, or the owner's soon after it. A stranger who is left alone goes on for a while."""
         state.place, state.stay = booking.city, word & 3
-        found = self._plain(who, state, at_ms, word, booking.intent)
+        found = self._lines.own(who, state, at_ms, word, booking.intent)
         if booking.back is not None:
             self._book(who, state, Booking("return", at_ms + self._soon_ms(word), booking.back, None))
         return found

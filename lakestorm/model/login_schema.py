@@ -30,8 +30,9 @@ LABEL: dict[str, Any] = {
 }
 RUN, SEQUENCE, CLASS = "lakestorm-run", "lakestorm-sequence", "lakestorm-class"
 """Header names: the run's key in hexadecimal digits, the record's number within its process, one of CLASSES."""
-CLASSES = ("live", "backfill", "late", "duplicate", "poison")
-EVENTS = ("live", "backfill", "late")
+HISTORY = "backfill"
+CLASSES = ("live", HISTORY, "late", "duplicate", "poison")
+EVENTS = ("live", HISTORY, "late")
 """Classes that are logins of their own; a duplicate is one again, and poison is none."""
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lakestorm.model.accounts import KEPT
 from lakestorm.model.addresses import SHARED
-from lakestorm.model.geography import distance_km
+from lakestorm.model.geography import EARTH_RADIUS_KM, distance_km
 
 if TYPE_CHECKING:
     from lakestorm.model.accounts import Account, Accounts
@@ -43,17 +44,17 @@ class State:
         ordinal: of the next login.
         plain, every: countries logged in from, as bits: by lines of one's own, by any.
         stay: logins before the person goes on.
+        who: the account's habits; None where they are worked out anew each time.
+        noted: the last city whose country was noted by a line of one's own; nearly always it is the next one's too.
         booking: the journey that is under way.
-        awake, clock_h: the account's; here too, so that a person who sleeps is passed over quickly.
     """
 
-    __slots__ = ("_noted", "awake", "booking", "clock_h", "every", "last_ms", "ordinal", "place", "plain", "stay")
+    __slots__ = ("booking", "every", "last_ms", "noted", "ordinal", "place", "plain", "stay", "who")
 
-    def __init__(self, who: Account) -> None:
+    def __init__(self, who: Account, *, is_kept: bool = True) -> None:
+        self.who = who if is_kept else None
         self.place = who.home
-        self._noted: City | None = None
-        self.awake = who.awake
-        self.clock_h = who.clock_ms // HOUR_MS
+        self.noted: City | None = None
         self.last_ms = NEVER_MS
         self.ordinal = self.plain = self.every = self.stay = 0
         self.booking: Booking | None = None
@@ -62,11 +63,14 @@ class State:
         """A login happened."""
         self.last_ms = at_ms
         self.ordinal += 1
-        if kind in SHARED:
-            self.every |= city.country_bit
-        elif city is not self._noted:  # nearly always it is: two sets of countries less to copy
-            self._noted = city
-            self.every |= city.country_bit
+        if city is not self.noted:
+            self.note_country(city, kind)
+
+    def note_country(self, city: City, kind: int) -> None:
+        """A login happened from a city that is not `noted`."""
+        self.every |= city.country_bit
+        if kind not in SHARED:
+            self.noted = city
             self.plain |= city.country_bit
 
     def may_visit(self, city: City) -> bool:
@@ -75,16 +79,22 @@ class State:
 
     def reaches(self, city: City, at_ms: int) -> bool:
         """Whether the person can honestly be there by then."""
-        return distance_km(self.place, city) <= HONEST_KM_MS * (at_ms - self.last_ms)
+        reach_km = HONEST_KM_MS * (at_ms - self.last_ms)
+        if EARTH_RADIUS_KM * abs(self.place.phi - city.phi) > reach_km:  # not even due north or south: most often so
+            return False
+        return distance_km(self.place, city) <= reach_km
 
 
 class States(dict[int, State]):
-    """By account number; whoever has not logged in yet is at home. About 300 bytes each, and kept for good."""
+    """By account number; whoever has not logged in yet is at home. About 300 bytes each, and kept for good.
+
+    Those of the first KEPT accounts keep the habits too: nearer at hand than where all accounts are.
+    """
 
     def __init__(self, accounts: Accounts) -> None:
         super().__init__()
         self._accounts = accounts
 
     def __missing__(self, number: int) -> State:
-        found = self[number] = State(self._accounts[number])
+        found = self[number] = State(self._accounts[number], is_kept=len(self) < KEPT)
         return found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lakestorm.model.event_time import Timeline
+    from lakestorm.record.login_places import CityLogins
 
 FILE = "labels.csv"
 NEEDED = ("user_id", "timestamp", "kind", "distance_km", "speed_kmh", "scored")
@@ -43,11 +44,13 @@ class LoginTruth:
         labels: see `labels_from_csv`.
         timeline: the run's event time; None in folders of older versions.
         score: of a detector, as in score.json; empty where nobody was scored.
+        places: see `places_from_csv`; empty in folders of older versions.
     """
 
     labels: list[Label]
     timeline: Timeline | None
     score: dict[str, Any]
+    places: list[CityLogins] = dataclasses.field(default_factory=list)
 
 
 def way_of(label: Label) -> dict[str, str | float]:

@@ -7,10 +7,12 @@ a secret may stand in a file named by `NAME_FILE`. Groups are loaded together, s
 
 from __future__ import annotations
 
+from lakestorm.settings.containers import ContainerSettings
 from lakestorm.settings.environment import child_environment, environment, unread
 from lakestorm.settings.everything import Settings, env_example, every_field, misspelt, problems_of
 from lakestorm.settings.group import Group, env_name
 from lakestorm.settings.kinds import PURCHASE_KINDS
+from lakestorm.settings.overrides import overridden
 from lakestorm.settings.pipeline import PipelineSettings
 from lakestorm.settings.run import ReplaySettings, RunSettings, WebSettings
 from lakestorm.settings.shop import FlashSaleSettings, PostgresSettings, PurchaseSettings, SeedSettings
@@ -19,6 +21,7 @@ from lakestorm.settings.sysload import MinioSettings, SysloadSettings
 
 __all__ = [
     "PURCHASE_KINDS",
+    "ContainerSettings",
     "FlashSaleSettings",
     "Group",
     "KafkaSettings",
@@ -40,6 +43,7 @@ __all__ = [
     "environment",
     "every_field",
     "misspelt",
+    "overridden",
     "problems_of",
     "unread",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from lakestorm.errors import SettingsError
+from lakestorm.settings.containers import ContainerSettings
 from lakestorm.settings.environment import environment
 from lakestorm.settings.group import Group, Unreadable, env_name
 from lakestorm.settings.pipeline import PipelineSettings
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     login: LoginSettings
     replay: ReplaySettings
     web: WebSettings
+    containers: ContainerSettings
     pipeline: PipelineSettings
     minio: MinioSettings
     sysload: SysloadSettings
@@ -87,8 +89,11 @@ def misspelt(env: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is not a setting.{hint}"
 
 
-def problems_of(group: type[Group], error: ValidationError) -> Iterator[str]:
-    """A sentence for each value that pydantic refused."""
+SET_IT = "Set it in .env or the environment."
+
+
+def problems_of(group: type[Group], error: ValidationError, *, mend: str = SET_IT) -> Iterator[str]:
+    """A sentence for each value that pydantic refused; `mend` says what to do about it."""
     for detail in error.errors(include_url=False):
         if isinstance(detail["input"], Unreadable):
             yield detail["input"].problem
@@ -97,7 +102,7 @@ def problems_of(group: type[Group], error: ValidationError) -> Iterator[str]:
         name = env_name(group, field.removeprefix(group.model_config.get("env_prefix", "").lower()))
         info = next(f for g, n, f in every_field() if env_name(g, n) == name)
         value = "(hidden)" if info.annotation is SecretStr else f'"{text_of(detail["input"])}"'
-        yield f"{name} is {value}: {wanted(info)} is wanted. Set it in .env or the environment."
+        yield f"{name} is {value}: {wanted(info)} is wanted. {mend}"
 
 
 def env_example() -> str:

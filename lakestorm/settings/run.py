@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from lakestorm.settings.group import Group
@@ -45,3 +46,5 @@ class WebSettings(Group):
     model_config = SettingsConfigDict(env_prefix="WEB_")
 
     bind: str = setting("127.0.0.1", "Address the web page listens on.", min_length=1)
+    username: str = setting("", "Who may log in to it; needed where WEB_BIND is not loopback.", note="empty = no login")
+    password: SecretStr = setting(SecretStr(""), "The password that goes with it, or WEB_PASSWORD_FILE.")

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from lakestorm.settings.group import Group
-from lakestorm.settings.kinds import AnomalyMix, HardMix  # noqa: TC001 - pydantic reads it
+from lakestorm.settings.kinds import AnomalyMix, Credentials, HardMix  # noqa: TC001 - pydantic reads it
 from lakestorm.settings.words import setting
 
 
@@ -38,8 +38,8 @@ class SchemaSettings(Group):
     model_config = SettingsConfigDict(env_prefix="SCHEMA_")
 
     registry_url: str = setting("http://schema-registry:8081", "Base address of its Confluent REST API.", min_length=1)
-    registry_basic_auth: SecretStr = setting(
-        SecretStr(""), "user:password, or SCHEMA_REGISTRY_BASIC_AUTH_FILE.", note="empty = none"
+    registry_basic_auth: Credentials = setting(
+        SecretStr(""), "Who we are to it, or SCHEMA_REGISTRY_BASIC_AUTH_FILE.", note="user:password; empty = none"
     )
     auto_register: bool = setting(True, "Whether a schema that is not there is registered.")
 
@@ -76,6 +76,13 @@ class LoginSettings(Group):
     backfill_days: int = setting(14, "Days of history written first.", unit="days", note="0 = none", ge=0, le=3650)
     time_scale: float = setting(1.0, "Event seconds a second; above 1 the run needs an end (-t).", ge=1, le=1_000_000)
     late_ratio: float = setting(0.0, "Share of live logins produced behind their event time.", ge=0, le=0.3)
+    late_by_s: float = setting(
+        60.0,
+        "How far behind it they are, at least; at most twice as far.",
+        unit="seconds of event time",
+        ge=1,
+        le=86_400,
+    )
     duplicate_ratio: float = setting(0.0, "Share of live logins produced twice.", ge=0, le=0.3)
     poison_ratio: float = setting(0.0, "Broken records beside the live logins, as a share of them.", ge=0, le=0.3)
     in_flight: int = setting(

@@ -15,7 +15,7 @@ from pathlib import Path
 from lakestorm.sandbox.box import Sandbox
 from tests.benchmarks.harness import Row, render
 
-NAMES = ("buys", "schedule", "request", "seed", "memory", "logins")
+NAMES = ("buys", "schedule", "request", "seed", "memory", "logins", "pressure", "probing")
 OUT = Path("bench")
 
 

@@ -22,9 +22,12 @@ from confluent_kafka.admin._resource import ResourcePatternType
 from confluent_kafka.admin._resource import ResourceType as Kind
 from confluent_kafka.cimpl import NewTopic
 
+from lakestorm.clients.topics import ends_of, read_between
 from lakestorm.sandbox.box import Sandbox
+from lakestorm.settings import KafkaSettings
 from tests.integration.locust_process import ROOT, LocustProcess, run_locust
 from tests.integration.login_topics import (
+    CLASS,
     LOGIN_FILE,
     SEQUENCE,
     TIMEOUT_S,
@@ -114,7 +117,7 @@ def plain(platform: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     """A short run without fault."""
     env = fresh(platform, LOGIN_ACCOUNTS="50")
     done = run_locust(*ARGS[2:], "-t", "3s", env=env, cwd=tmp_path_factory.mktemp("plain"), file=LOGIN_FILE)
-    assert done.code == 0, done.output
+    assert done.ledger["state"] == "closed", done.output
     return env, done
 
 
@@ -167,6 +170,47 @@ def test_the_ledger_finds_planted_faults(plain: Any, tmp_path: Path, fault: Any,
     assert ledger["state"] == ("open" if finding else "closed")
 
 
+def test_a_score_counts_what_was_resent_once(plain: Any, tmp_path: Path) -> None:
+    """Fewer acknowledgements than all may leave a record in the topic twice, under one number: it is one login."""
+    env, done = plain
+    messages = sorted(messages_of(env, env["LOGIN_TOPIC"]), key=lambda m: int(headers(m)[SEQUENCE]))
+    live = [message for message in messages if headers(message)[CLASS] == "live"]
+    found = {}
+    for name, records in {"once": messages, "resent": [*messages, *live[-50:], *live[-50:]]}.items():
+        topic = f"{env['LOGIN_TOPIC']}-{name}"
+        write(env, topic, records)
+        folder = moved(done.folder, tmp_path / name, topic)
+        (folder / "none.jsonl").write_text("")
+        score = run_verb("score", str(folder), "--alerts", "none.jsonl", "--json", env=env, cwd=folder)
+        assert score.returncode == 0, score.stderr
+        found[name] = json.loads(score.stdout)
+    assert found["once"]["logins"] == len(messages)
+    assert found["resent"]["logins"] == found["once"]["logins"]
+    assert found["resent"]["yardsticks"] == found["once"]["yardsticks"]
+
+
+def test_reading_a_topic_back_tells_how_far_it_is(plain: Any, tmp_path: Path) -> None:
+    """From nothing to all, never back; on standard error a line for what takes long, and none for what does not."""
+    env, done = plain
+    settings = KafkaSettings(brokers=env["KAFKA_BROKERS"])
+    ranges = ends_of(settings, "test", env["LOGIN_TOPIC"])
+    told: list[tuple[int, int]] = []
+    count = 0
+    for batch in read_between(settings, "test", env["LOGIN_TOPIC"], ranges, lambda *far: told.append(far)):
+        count += len(batch)
+    assert told == sorted(told)
+    assert told[-1] == (count, count) == (len(messages_of(env, env["LOGIN_TOPIC"])),) * 2
+    folder = moved(done.folder, tmp_path / "run", env["LOGIN_TOPIC"])
+    for after_s, is_told in ((0, True), (60, False)):
+        changed = f"import lakestorm.report.work_progress as w; w.FIRST_AFTER_S = {after_s}"
+        code = f"{changed}; from lakestorm.cli import main; main()"
+        command = [sys.executable, "-c", code, "audit", str(folder), "--quiet"]
+        whole = {"PYTHONPATH": str(ROOT), **env}
+        audit = subprocess.run(command, env=whole, cwd=folder, capture_output=True, text=True, check=False)
+        assert audit.stderr.startswith("Reading the topic back: ") is is_told, audit.stderr
+        assert audit.stdout == ""
+
+
 def test_records_nobody_sent_are_not_hidden(plain: Any, tmp_path: Path) -> None:
     """A record acknowledged in the evidence and never sent is lost; a stranger's record is counted as such."""
     env, done = plain
@@ -188,9 +232,15 @@ def test_records_nobody_sent_are_not_hidden(plain: Any, tmp_path: Path) -> None:
 
 def audit_of(folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """`lakestorm audit` of a results folder."""
-    command = [sys.executable, "-m", "lakestorm.cli", "audit", str(folder)]
-    whole = {"PYTHONPATH": str(ROOT), **env}
-    return subprocess.run(command, env=whole, cwd=folder, capture_output=True, text=True, check=False)
+    return run_verb("audit", str(folder), env=env, cwd=folder)
+
+
+def run_verb(*args: str, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`lakestorm …` to its end."""
+    command = [sys.executable, "-m", "lakestorm.cli", *args]
+    return subprocess.run(
+        command, env={"PYTHONPATH": str(ROOT), **env}, cwd=cwd, capture_output=True, text=True, check=False
+    )
 
 
 # --- what is refused before any load ---

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -155,6 +156,24 @@ def test_the_reference_detector_scores_well(watched: Watched) -> None:
     assert 0 <= score["delay_ms"]["p50"] <= score["delay_ms"]["p95"] < 5000
     assert score["delay_ms"]["count"] == score["kinds"]["all"]["true_positives"]
     assert json.loads((watched.folder / "score.json").read_text())["kinds"] == score["kinds"]
+
+
+def test_the_score_reaches_what_ci_reads(watched: Watched) -> None:
+    """summary.md has its table and what it had to hold; junit.xml its figures, and a red case for what it did not."""
+    (watched.cwd / "ci.toml").write_text('"score all" = ["recall >= 0.99", "recall < 0.5"]\n')
+    code, score = watched.score("alerts.jsonl", "--reads-kind", THRESHOLDS_FILE="ci.toml")
+    assert code == 3
+    summary = (watched.folder / "summary.md").read_text()
+    of = score["kinds"]["all"]
+    row = next(line for line in summary.splitlines() if line.startswith("| all, by login"))
+    assert row.split(" | ")[1:3] == [str(of["labelled"]), str(of["true_positives"])]
+    assert "to its alert: p50" in summary
+    suite = ET.parse(watched.folder / "junit.xml").getroot()[0]  # noqa: S314 - written by ourselves
+    properties = {p.get("name"): p.get("value") for p in suite.findall("properties/property")}
+    assert float(properties["score all precision"] or "") == of["precision"]
+    assert float(properties["score all delay_ms.p95"] or "") == score["delay_ms"]["p95"]
+    cases = {c.get("name"): len(c) for c in suite.findall("testcase") if c.get("classname") == "login.score"}
+    assert cases == {"score all: recall >= 0.99": 0, "score all: recall < 0.5": 1}
 
 
 def test_the_detector_read_everything_and_skipped_the_poison(watched: Watched) -> None:

@@ -55,6 +55,7 @@ def town(
     share: tuple[int, int] = (0, 1),
     behaviour: Behaviour | None = None,
     most_away: int | None = None,
+    late_ms: int = 60_000,
 ) -> Town:
     """A town with its history still before it."""
     time = Timeline.of(now_ms=NOW_MS, scale=scale, run_s=RUN_S, history_days=days)
@@ -69,7 +70,7 @@ def town(
         scale=scale,
         most_away=max(1, accounts // 10) if most_away is None else most_away,
     )
-    return Town(time, journeys, Crowd(seed, Share(*share, accounts), journeys))
+    return Town(time, journeys, Crowd(seed, Share(*share, accounts), journeys, late_ms=late_ms))
 
 
 def history(made: Town) -> list[Login]:

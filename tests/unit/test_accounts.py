@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakestorm.model.accounts import COMMUTE_KM, FAR_KM, RHYTHMS, Accounts
+from lakestorm.model.accounts import AWAKE, COMMUTE_KM, FAR_KM, RHYTHMS, Accounts
 from lakestorm.model.addresses import RESIDENTIAL
 from lakestorm.model.devices import DESKTOPS, PHONES, TABLETS
 from lakestorm.model.geography import distance_km
@@ -119,5 +119,6 @@ def test_rhythms_have_a_night(accounts: Accounts) -> None:
         assert len(rhythm) == 24
         assert min(rhythm) * 10 < max(rhythm) <= 100
     for who in map(accounts.__getitem__, range(200)):
-        assert all(0 <= chance <= 255 for chance in who.awake)
-        assert who.awake.index(max(who.awake)) == RHYTHMS[who.rhythm].index(max(RHYTHMS[who.rhythm]))
+        awake = AWAKE[who.rhythm][who.activity]
+        assert all(0 <= chance <= 255 for chance in awake)
+        assert awake.index(max(awake)) == RHYTHMS[who.rhythm].index(max(RHYTHMS[who.rhythm]))

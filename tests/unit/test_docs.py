@@ -31,8 +31,11 @@ OUR_PATH = re.compile(r"(?:lakestorm|seed|locustfiles|loadshapes|scripts|tests|d
 HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|edu)\b")
 FOLDER_OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:work|home|root|Users|opt|mnt|srv)/|\bshared/")
 
-OTHER_CAPITALS = {"NAME_FILE", "NO_COLOR", "LAKESTORM_CHROMIUM"}
-"""Names in capitals that are no settings: a placeholder, a convention of terminals, a variable of the Makefile."""
+OTHER_CAPITALS = {
+    "NAME_FILE", "NO_COLOR", "LAKESTORM_CHROMIUM", "O_DIRECT", "SASL_PLAINTEXT", "SASL_SSL",
+    "BASE_IMAGE", "BASE_DIGEST",
+}  # fmt: skip
+"""Names in capitals that are no settings: a placeholder, a convention of terminals, a variable of the Makefile …"""
 SOURCES = {
     "docs.nosqlbench.io",
     "docs.opensearch.org",

@@ -45,6 +45,32 @@ def test_every_bit_reads_back(
     assert lines <= len(found.flags(BOUGHT)) < lines + 4
 
 
+@given(earlier=numbers, batches=st.lists(numbers.filter(bool), max_size=4))
+def test_many_at_once_are_each_of_them(
+    tmp_path_factory: pytest.TempPathFactory, earlier: set[int], batches: list[set[int]]
+) -> None:
+    """Lines set together, in any order, are those set one by one; others stay as they were."""
+    file = AcknowledgedLines(tmp_path_factory.mktemp("bits") / "logins.bin", RUN, 0)
+    for number in earlier:
+        file.bought(number)
+        file.cancelled(number)
+    for batch in batches:
+        file.bought_all(np.array(random.Random(2).sample(sorted(batch), len(batch))))
+    file.close(5001)
+    found = AcknowledgedFile.read(Path(file._file.name))
+    assert set(np.flatnonzero(found.flags(BOUGHT)).tolist()) == earlier.union(*batches)
+    assert set(np.flatnonzero(found.flags(CANCELLED)).tolist()) == earlier
+
+
+def test_many_at_once_far_apart(tmp_path: Path) -> None:
+    """The file grows to where the farthest of them is."""
+    file = AcknowledgedLines(tmp_path / "logins.bin", RUN, 0)
+    file.bought_all(np.array([30_000_000, 3, 12_345_678]))
+    file.close(30_000_001)
+    found = AcknowledgedFile.read(tmp_path / "logins.bin")
+    assert np.flatnonzero(found.flags(BOUGHT)).tolist() == [3, 12_345_678, 30_000_000]
+
+
 def test_ten_million_lines_take_little(tmp_path: Path) -> None:
     """Ten million lines are 2 bits each on disk and nothing in Python's memory; far-apart ones grow the file."""
     count = 10_000_000
