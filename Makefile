@@ -6,10 +6,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 SALE := locustfiles/flashsale.py,loadshapes/flash_sale_spike.py
 
-.PHONY: help setup demo ui test lint unit check bench report env lock size clean
+.PHONY: help setup demo ui test lint unit check bench up down compose-test report env lock size clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## the environment: .venv from requirements.lock, hashes required
 
@@ -43,6 +43,16 @@ check: lint unit ## lint, types, unit tests
 bench: setup ## ratios against named peers in the same run
 	@$(BIN)/python -m tests.benchmarks
 
+up: setup ## everything in containers, by docker compose; --profile platform: make up PROFILE=platform
+	@$(BIN)/python deploy/secret_files.py
+	@docker compose $(if $(PROFILE),--profile $(PROFILE)) up --detach --build
+
+down: ## the end of it; results and data stay
+	@docker compose --profile platform down
+
+compose-test: setup ## the image and the compose file for real, with docker or podman
+	@scripts/compose-test
+
 report: setup ## the last run's report again, from its folder alone
 	@$(BIN)/lakestorm report results/latest
 
@@ -53,6 +63,10 @@ env: setup ## write .env.example and docs/run.schema.json from the code
 lock: setup ## resolve requirements.lock anew for Linux and macOS, names and hashes only
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	--extra sandbox --extra dev pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	--constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+	@echo setuptools | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --constraint requirements.lock - --output-file requirements-build.lock
 
 size: setup ## lengths of files and functions
 	@$(BIN)/python scripts/size.py

@@ -42,7 +42,7 @@ def main() -> int:
         print(well(process))
     except (UnwellError, OSError, http.client.HTTPException) as error:
         print(error)
-        return 0
+        return 1
     return 0
 
 

@@ -61,13 +61,13 @@ class AbortWatch:
 
 def observed_now(live: LiveRun, thresholds: Sequence[Threshold], second: int) -> Observed:
     """The record now. Summaries are made one a turn of the event loop, so that no user waits for more than one."""
-    records = live.recorder.records
+    tallies = live.recorder.tallies
     targets = {threshold.target for threshold in thresholds}
     wide = any(family_of(target) in (RUN, PROBE) for target in targets)
     measured: dict[str, RequestSummary] = {}
-    for name, record in records.items():
+    for name, tally in list(tallies.items()):
         if wide or name in targets:
-            measured[name] = record.measured_now()
+            measured[name] = tally.measured_now()
             gevent.sleep(0)
     return Observed(
         measured=measured,

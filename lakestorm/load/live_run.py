@@ -2,135 +2,152 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import gevent
-import gevent.event
 
 from lakestorm.load import beside
 from lakestorm.load.audits import audit_in_own_process
 from lakestorm.load.locust_stats import SecondsToLocust, is_only_locust_listening
-from lakestorm.load.machine import command_line, quiet_collector
-from lakestorm.load.part import RunContext, RunPart, Scenario
-from lakestorm.load.self_watch import SelfWatch
+from lakestorm.load.machine import command_line
+from lakestorm.load.part import Role
+from lakestorm.load.process_run import ProcessRun, RunFacts
+from lakestorm.load.run_options import overrides_of
 from lakestorm.model.orders import RunKey
-from lakestorm.record.manifest import FORMAT, Run, ShapeSummary
+from lakestorm.record.manifest import FORMAT, Run, ShapeSummary, write_text
 from lakestorm.record.recorder import Recorder
 from lakestorm.record.results import ResultsWriter, new_folder
+from lakestorm.report.order_audit import WORKERS
 from lakestorm.verdict.backlog import trends
 from lakestorm.verdict.selfcheck import generator_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from locust.env import Environment
 
+    from lakestorm.load.crew import Crew
+    from lakestorm.load.part import RunContext, RunPart, Scenario
+    from lakestorm.record.records import Tell
     from lakestorm.settings import Settings
 
-P = TypeVar("P", bound=RunPart)
 
-
-class LiveRun:
-    """Everything that one run needs from its first moment to its results.
+class LiveRun(ProcessRun):
+    """Everything that one run needs from its first moment to its results, in the process that leads it.
 
     Args:
         environment: Locust's.
         settings: as loaded at the edge.
         scenarios: what runs.
         machine: where the load is made, and the versions of the services under it.
+        crew: the workers, where the load is made by them.
     """
 
     def __init__(
-        self, environment: Environment, settings: Settings, scenarios: Sequence[Scenario], machine: dict[str, Any]
+        self,
+        environment: Environment,
+        settings: Settings,
+        scenarios: Sequence[Scenario],
+        machine: dict[str, Any],
+        crew: Crew | None = None,
     ) -> None:
-        self.environment = environment
-        self.settings = settings
-        self.doors_open_s = doors_open_s(environment, settings)
+        began_at = time.time()
+        facts = RunFacts(
+            key=RunKey.new(int(began_at * 1e3), secrets.randbits(16)),
+            doors_open_s=doors_open_s(environment, settings),
+            run_time_s=run_time_s(environment),
+            users=users_wanted(environment),
+        )
+        super().__init__(environment, settings, facts, Role(loads=crew is None))
         self.users_peak = 0
         self.stopped_by = ""
         self._machine = machine
+        self._crew = crew
         self._names = [scenario.name for scenario in scenarios]
-        self._ordinals = 0
-        self.each_second: list[Callable[[int, int], None]] = []
-        """Called with (seconds since the start, users) after each second's counts are in; must be quick."""
-        self._rotation: gevent.Greenlet | None = None
-        self._over = gevent.event.Event()
-        self._watch = SelfWatch()
         self._ended_at: float | None = None
-        self.started_at = time.time()
-        self.key = RunKey.new(int(self.started_at * 1e3), secrets.randbits(16))
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.started_at))
+        self.each_second.append(self._note_users)
+        if crew is not None:
+            self.each_second.append(crew.look)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began_at))
         run = settings.run
-        name = f"{stamp}-{'+'.join(self._names)}"
-        with new_folder(run.results_dir, name, run.results_keep) as self.folder:
+        with new_folder(run.results_dir, f"{stamp}-{'+'.join(self._names)}", run.results_keep) as self.folder:
             self._begin(scenarios)
 
     def _begin(self, scenarios: Sequence[Scenario]) -> None:
-        """Open what the run needs; whatever refuses, and what came before it, is let go of."""
-        environment = self.environment
-        self.origin = time.perf_counter()
+        """Open what the run needs, here and on the workers; whatever refuses, and what came before it, is let go of."""
         self._writer = ResultsWriter(self.folder)
-        to_locust = SecondsToLocust(environment, lambda: self.started_at).add
-        tell = to_locust if is_only_locust_listening(environment) else None
-        self.recorder = Recorder(self._writer, warmup_s=self.settings.run.warmup_s, tell=tell)
-        self._parts: list[RunPart] = []
+        self.recorder = Recorder(self._writer, warmup_s=self.settings.run.warmup_s, tell=to_locust(self))
         try:
-            for scenario in scenarios:
-                self._parts.append(scenario.begin(self._context()))
-            for part in beside.parts(self._context(), tuple(self._parts)):
-                self._parts.append(part)
+            self.begin(scenarios, self.recorder, self.folder)
+            if self._crew is not None:
+                self._enlist(self._crew, scenarios)
         except BaseException:
-            for part in self._parts:
-                part.abandon()
             self._writer.close()
             raise
 
+    def _enlist(self, crew: Crew, scenarios: Sequence[Scenario]) -> None:
+        orders = {scenario.name: part.orders() for scenario, part in zip(scenarios, self.parts, strict=False)}
+        facts = self.facts
+        told = {
+            "run": facts.key.hex,
+            "doors_open_s": facts.doors_open_s,
+            "run_time_s": facts.run_time_s,
+            "users": facts.users,
+            "orders": orders,
+            "overrides": overrides_of(self.environment.parsed_options),
+        }
+        try:
+            crew.enlist(told, self.recorder, self.folder)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def beside(self, context: RunContext) -> Iterator[RunPart]:
+        """What the pipeline's settings add."""
+        yield from beside.parts(context, tuple(self.parts))
+
     def start(self) -> None:
         """Start the clock: second 0 is now."""
-        quiet_collector()
-        self.origin = time.perf_counter()
-        self.started_at = time.time()
-        self._writer.start(self.started_at)
-        self.recorder.start(self.origin)
+        now, at = time.perf_counter(), time.time()
+        self._writer.start(at)
+        self.recorder.start(now)
+        self.start_clock(now, at)
         self._writer.write_run(self.summary(complete=False, ledger={}))
-        self._rotation = gevent.spawn(self._rotate)
-        self._watch.start()
-        for part in self._parts:
-            part.start()
+        if self._crew is not None:
+            self._crew.go(now, at)
+
+    def drain(self) -> None:
+        """The load is to end: workers stop their users and send what they have. Alone, Locust does the stopping."""
+        if self._crew is not None:
+            self._crew.drain(self.environment.stop_timeout or 0)
+            self.recorder.gaps += self._crew.gaps()
+            write_text(self.folder / WORKERS, json.dumps(self._crew.summary()))
+
+    @property
+    def broke(self) -> bool:
+        """Whether a user on a worker raised what it should not."""
+        return self._crew is not None and self._crew.broke
 
     def stop(self) -> Run:
         """The last user has stopped: drain, write everything, audit; the run without thresholds and verdict."""
         self._ended_at = time.time()
-        self._watch.stop()
-        self._over.set()
-        gevent.joinall([self._rotation])  # not killed: rows already taken from the record would be lost
-        for part in self._parts:
-            part.stop()
+        self.end()
         for _ in self.recorder.finish():
             gevent.sleep(0)
         self._writer.write_run(self.summary(complete=False, ledger={}))
-        ledger = audit_in_own_process(self.folder) if any(part.has_books for part in self._parts) else {}
+        ledger = audit_in_own_process(self.folder) if any(part.has_books for part in self.parts) else {}
         return self.summary(complete=True, ledger=ledger)
 
     def write(self, run: Run) -> None:
         """Replace run.json."""
         self._writer.write_run(run)
 
-    def next_ordinal(self) -> int:
-        """A number for one more user; never given twice in a run."""
-        self._ordinals += 1
-        return self._ordinals
-
-    def part(self, kind: type[P]) -> P:
-        """The part of this kind; raises LookupError if the run has none."""
-        return next(part for part in self._parts if isinstance(part, kind))
-
-    def elapsed_s(self) -> float:
-        """Seconds since the run's start."""
-        return time.perf_counter() - self.origin
+    def rotate(self, second: int) -> Iterator[None]:
+        """See ProcessRun."""
+        yield from self.recorder.rotate(second)
 
     def summary(self, *, complete: bool, ledger: dict[str, Any]) -> Run:
         """The run as it is known now; its verdict is for others to give."""
@@ -164,35 +181,18 @@ class LiveRun:
         return None if self._ended_at is None else self._ended_at - self.started_at
 
     def _instrument(self, requests: dict[str, Any]) -> dict[str, Any]:
-        readings = self._watch.readings()
-        if readings["loop_lag_ms"]:
-            readings["loop_lag_ms"] = dataclasses.asdict(readings["loop_lag_ms"])
-        return readings | {"invalid": generator_faults(requests), "incomplete": self.recorder.gaps}
+        found = self.self_readings() | {"invalid": generator_faults(requests), "incomplete": self.recorder.gaps}
+        return found if self._crew is None else found | {"workers": self._crew.summary()}
 
-    def _context(self) -> RunContext:
-        return RunContext(
-            environment=self.environment,
-            settings=self.settings,
-            recorder=self.recorder,
-            key=self.key,
-            folder=self.folder,
-            doors_open_s=self.doors_open_s,
-            run_time_s=run_time_s(self.environment),
-            users=users_wanted(self.environment),
-            clock_origin=lambda: self.origin,
-        )
+    def _note_users(self, _second: int, users: int) -> None:
+        self.users_peak = max(self.users_peak, users)
 
-    def _rotate(self) -> None:
-        """Close each second soon after its end, in steps that let others run, until the run is over."""
-        while not self._over.wait(1.0 - self.elapsed_s() % 1.0 + 0.005):
-            runner = self.environment.runner
-            users = runner.user_count if runner else 0
-            self.users_peak = max(self.users_peak, users)
-            second = int(self.elapsed_s())
-            for _ in self.recorder.rotate(second):
-                gevent.sleep(0)
-            for tell in self.each_second:
-                tell(second, users)
+
+def to_locust(run: ProcessRun) -> Tell | None:
+    """What tells Locust's own statistics of each second; None where each request is fired for somebody else."""
+    if not is_only_locust_listening(run.environment):
+        return None
+    return SecondsToLocust(run.environment, lambda: run.started_at).add
 
 
 def doors_open_s(environment: Environment, settings: Settings) -> float:

@@ -15,7 +15,7 @@ from lakestorm.clients.login_writing import LoginWriter
 from lakestorm.clients.producing import Producing
 from lakestorm.clients.registry import schema_id
 from lakestorm.clients.topics import ends_of
-from lakestorm.errors import PlatformError, SettingsError
+from lakestorm.errors import PlatformError, SettingsError, UsageError
 from lakestorm.load.login_crowd import behind_ms, crowd_of, ratios_of, refuse_lateness, too_few_late
 from lakestorm.load.login_past import take_up
 from lakestorm.load.login_receipts import NOTE, LiveReport, Receipts
@@ -77,6 +77,11 @@ class LoginStream:
 
     def begin(self, context: RunContext) -> LoginRun:
         """Make the people, open the producer, write the history."""
+        if context.role.leads != context.role.loads:
+            raise UsageError(
+                "Logins across workers are not supported yet: one process owns all accounts and their order."
+                " Run login.py without --master, --worker and --processes; a sale beside it may have workers."
+            )
         assert self._world is not None, "check comes first"  # noqa: S101 - Locust's init comes before its test_start
         return LoginRun(context, self._world, self._schema_ids)
 
@@ -118,6 +123,10 @@ class LoginRun:
         except BaseException:
             self.abandon()
             raise
+
+    def orders(self) -> dict[str, Any]:
+        """Nothing: it is one process that has the accounts."""
+        return {}
 
     def start(self) -> None:
         """Event time begins behind the history, and ends at the wall clock's now however long that took to write."""

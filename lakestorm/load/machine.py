@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gevent.os
 import psutil
 
 PACKAGES = ("lakestorm", "locust", "gevent", "psycopg2-binary")
@@ -56,3 +57,13 @@ def commit() -> str:
         return ""
     command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def keep_status_of_forks() -> None:
+    """Let Locust ask later how its worker processes (`--processes`) ended.
+
+    It forks them past gevent. Once a subprocess of ours has run, gevent collects whatever child ends, and Locust's own
+    question would be answered with a traceback.
+    """
+    for child in psutil.Process().children():
+        gevent.os._watch_child(child.pid)  # noqa: SLF001 - what gevent.os.fork_and_watch does

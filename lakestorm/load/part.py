@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,8 +12,33 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from lakestorm.model.orders import RunKey
-    from lakestorm.record.recorder import Recorder
+    from lakestorm.record.readings import Reading, Readings
+    from lakestorm.record.requests import RequestRecord
     from lakestorm.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What a process does in a run: one that is alone does everything.
+
+    Attributes:
+        process: its number in order references and names of files; 0 leads.
+        leads: whether it photographs the books, watches, and writes the results.
+        loads: whether users run in it.
+        share: (number, of): which part of what is dealt out among processes is its own; None if it came too late.
+        orders: what the part on the leader has decided for all, by scenario.
+    """
+
+    process: int = 0
+    leads: bool = True
+    loads: bool = True
+    share: tuple[int, int] | None = (0, 1)
+    orders: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def file(self, name: str) -> str:
+        """A file's name that is this process's alone: `orders.bin`, or `orders-2.bin`."""
+        stem, dot, ending = name.partition(".")
+        return f"{stem}-{self.process}{dot}{ending}" if self.process else name
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +47,8 @@ class RunContext:
 
     environment: Environment
     settings: Settings
-    recorder: Recorder
+    role: Role
+    recorder: RunRecord
     key: RunKey
     folder: Path
     doors_open_s: float
@@ -32,6 +58,23 @@ class RunContext:
     """Most users at one time; None if nobody knows, as where people move them by hand."""
     clock_origin: Callable[[], float]
     """The clock's reading at second 0, once the run has started."""
+    started_at: Callable[[], float]
+    """When that was, in seconds since 1970 by the leader's clock."""
+
+
+class RunRecord(Protocol):
+    """Where a part counts its requests: the run's recorder, or a worker's reports to it."""
+
+    readings: Readings
+    gaps: list[str]
+
+    def add(
+        self, name: str, *, late_after_s: float = 0.0, closed_loop: bool = False, refusals: str | None = None
+    ) -> RequestRecord:
+        """See record.records.Records."""
+
+    def read(self, reading: Reading) -> None:
+        """Take what a probe read."""
 
 
 class RunPart(Protocol):
@@ -39,6 +82,9 @@ class RunPart(Protocol):
 
     has_books: bool
     """Whether it writes evidence that an audit can read."""
+
+    def orders(self) -> dict[str, Any]:
+        """On the leader: what it decided for all processes; of what msgpack takes. Given to them as `role.orders`."""
 
     def start(self) -> None:
         """The clock runs: whatever goes on beside the users begins."""

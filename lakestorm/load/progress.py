@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lakestorm.record.requests import RequestRecord
+    from lakestorm.record.tally import Tally
 
 PLAIN_EVERY_S = 5
 """A log of a run in CI shall be readable afterwards."""
@@ -21,12 +21,14 @@ class RunProgress:
     """Speaks on standard error.
 
     Args:
-        records: by request name; the first one's percentiles are shown.
+        tallies: by request name; the first one's percentiles are shown.
         run_time_s: how long the run will last; 0 = not known.
+        behind_s: seconds until what happened is known: workers report a second later.
     """
 
-    def __init__(self, records: Mapping[str, RequestRecord], run_time_s: float) -> None:
-        self._records = records
+    def __init__(self, tallies: Mapping[str, Tally], run_time_s: float, behind_s: int = 1) -> None:
+        self._behind_s = behind_s
+        self._tallies = tallies
         self._run_time_s = run_time_s
         self._bar: Progress | None = None
         console = Console(stderr=True)
@@ -53,14 +55,15 @@ class RunProgress:
 
     def _sentence(self, second: int, users: int) -> str:
         """Counts of the last whole second, and what went wrong so far."""
-        offering = [record for record in self._records.values() if record.offers]
-        per_second = {what: sum(r.timeline.at(second - 1, what) for r in offering) for what in ("offered", "completed")}
-        total = {what: sum(r.total.counts[what] for r in offering) for what in ("refused", "failed", "skipped")}
+        offering = [tally for tally in self._tallies.values() if tally.offers]
+        known = second - self._behind_s
+        per_second = {what: sum(t.timeline.at(known, what) for t in offering) for what in ("offered", "completed")}
+        total = {what: sum(t.total.counts[what] for t in offering) for what in ("refused", "failed", "skipped")}
         return (
             f"{users} users, {per_second['offered']} offered/s, {per_second['completed']} done/s; so far"
-            f" {total['refused']} refused, {total['failed']} failed, {total['skipped']} skipped{self._p99(second - 1)}"
+            f" {total['refused']} refused, {total['failed']} failed, {total['skipped']} skipped{self._p99(known)}"
         )
 
     def _p99(self, second: int) -> str:
-        found = ((name, r.timeline.percentile(second, "p99_ms")) for name, r in self._records.items() if r.offers)
+        found = ((name, r.timeline.percentile(second, "p99_ms")) for name, r in self._tallies.items() if r.offers)
         return next((f"; {name} p99 {p99:.3g} ms" for name, p99 in found if p99 is not None), "")

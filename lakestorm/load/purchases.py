@@ -7,7 +7,7 @@ import functools
 import json
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import psycogreen.gevent
@@ -46,6 +46,7 @@ SETTLE_S = 30.0
 RETURNABLE = 10_000
 """Lines kept for cancelling; the oldest make room."""
 OVERLAP_S = 0.1
+ITEMS_MAX = 10**9
 
 
 class FlashSale:
@@ -82,15 +83,17 @@ class PurchaseRun:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._settings = context.settings
-        self._application = f"lakestorm {context.key.hex} 0"
-        self._pool = Pool(self._open, context.settings.postgres.pool_size)
+        self._role = role = context.role
+        self._application = f"lakestorm {context.key.hex} {role.process}"
+        self._pool = Pool(self._open, context.settings.postgres.pool_size if role.loads else 1)
         self._pool.fill()
         self._doubts: list[Doubt] = []
         self._numbers = 0
         self._beside: list[gevent.Greenlet] = []
-        self.prefix = context.key.prefix(0)
+        self._watch: StockWatch | None = None
+        self.prefix = context.key.prefix(role.process)
         self.returnable: collections.deque[Line] = collections.deque(maxlen=RETURNABLE)
-        self.acknowledged = AcknowledgedLines(context.folder / "orders.bin", context.key.hex, 0)
+        self.acknowledged = AcknowledgedLines(context.folder / role.file("orders.bin"), context.key.hex, role.process)
         self.transactions = Transactions(
             self._pool,
             self._doubt,
@@ -98,28 +101,38 @@ class PurchaseRun:
             skip_after_s=self._settings.purchase.skip_after_ms / 1e3,
         )
         self.meters = self._make_meters()
-        self._photograph()
+        backend = self._open()
+        self.stock = self._photograph(backend) if role.leads else {}
+        self.sale = self._sale(list(self.stock) or ids_of(backend, "items", ITEMS_MAX), ids_of(backend, "users"))
+        backend.close()
+
+    def orders(self) -> dict[str, Any]:
+        """Nothing: what is for sale stands in the database, and every process reads the same there."""
+        return {}
 
     def start(self) -> None:
-        """Begin to watch the stock, and to restock if asked to.
+        """Begin to watch the stock, and to restock if asked to; one process does.
 
         A restock's lost answer hides nothing: the audit reads restocks from their table.
         """
+        if not self._role.leads:
+            return
         origin = self._context.clock_origin()
         hot_at, tell = self.sale.demand.hot_at, self._context.recorder.read
-        self._watch = StockWatch(self._open, hot_at, max(self.stock), tell, origin)
-        self._beside = [gevent.spawn(self._watch.run)]
+        self._watch = watch = StockWatch(self._open, hot_at, max(self.stock), tell, origin)
+        self._beside = [gevent.spawn(watch.run)]
         if self._settings.flashsale.restock_every_s:
             self._beside.append(gevent.spawn(self._restock_for_ever))
 
     def stop(self) -> None:
         """Settle doubtful orders, write them down, close everything."""
         gevent.killall(self._beside)
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()
         self._pool.close()
         unsettled = settle(self._doubts, self._open, self.prefix.reference, SETTLE_S)
         doubts = [[n, d.intent.cancels, d in unsettled] for d in self._doubts for n in d.intent.lines]
-        write_text(self._context.folder / "in_doubt.json", json.dumps(doubts))
+        write_text(self._context.folder / self._role.file("in_doubt.json"), json.dumps(doubts))
         self.acknowledged.close(self._numbers)
 
     def abandon(self) -> None:
@@ -166,20 +179,20 @@ class PurchaseRun:
         self._restock_meter = Meter(recorder.add(RESTOCK), environment)
         return meters
 
-    def _photograph(self) -> None:
-        """Set the stock and write down the books as they are before the first request."""
-        backend = self._open()
-        flashsale, purchase = self._settings.flashsale, self._settings.purchase
-        if flashsale.stock is not None:
-            set_stock(backend, flashsale.stock)
+    def _photograph(self, backend: Backend) -> dict[int, int]:
+        """Set the stock and write down the books as they are before the first request; {item: units}."""
+        if self._settings.flashsale.stock is not None:
+            set_stock(backend, self._settings.flashsale.stock)
         baseline = take_baseline(backend, self._context.key)
-        self.stock = dict(baseline.stock)
-        users = ids_of(backend, "users")
-        backend.close()
         write_text(self._context.folder / "baseline.json", baseline.to_json())
-        items = list(self.stock)
+        return dict(baseline.stock)
+
+    def _sale(self, items: list[int], users: Sequence[int]) -> Sale:
+        """What is sold to whom; the same in every process."""
+        purchase = self._settings.purchase
+        items = sorted(items)
         random.Random(f"{self._settings.run.random_seed} popularity").shuffle(items)
-        self.sale = Sale(
+        return Sale(
             demand=Demand.of(
                 items,
                 hot_items=purchase.hot_items,
@@ -249,16 +262,15 @@ def check_connections(backend: Backend, settings: Settings) -> None:
 
 
 def check_overlap(settings: Settings) -> None:
-    """Prove that two greenlets' queries run at the same time; else every user would wait for every other."""
-
-    def nap() -> None:
-        backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
-        with backend.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(%s)", (OVERLAP_S,))
-            ends.append(time.perf_counter())
-        backend.close()
-
-    ends: list[float] = []
-    gevent.joinall([gevent.spawn(nap), gevent.spawn(nap)], raise_error=True)
-    if max(ends) - min(ends) > OVERLAP_S * 0.9:
+    """Prove that others run while a query waits for its answer; else every user would wait for every other."""
+    backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
+    turns = 0
+    with backend.cursor() as cursor:
+        nap = gevent.spawn(cursor.execute, "SELECT pg_sleep(%s)", (OVERLAP_S,))
+        while not nap.ready():
+            gevent.sleep(OVERLAP_S / 10)
+            turns += not nap.ready()
+        nap.get()
+    backend.close()
+    if not turns:
         raise LakestormError("Queries of two greenlets do not overlap: psycopg2 is not patched for gevent.")

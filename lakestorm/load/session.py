@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import gevent.event
 from locust import events
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner, MasterRunner, WorkerRunner
 
-from lakestorm.errors import ExitCode, LakestormError, UsageError, exit_on_error
+from lakestorm.errors import ExitCode, LakestormError, exit_on_error
 from lakestorm.load import beside
-from lakestorm.load.live_run import LiveRun
+from lakestorm.load.crew import Crew
+from lakestorm.load.live_run import LiveRun, run_time_s
 from lakestorm.load.locust_stats import keep_three_digits
-from lakestorm.load.machine import machine
+from lakestorm.load.machine import keep_status_of_forks, machine
 from lakestorm.load.progress import RunProgress
 from lakestorm.load.run_options import add_options, settings_of_run
 from lakestorm.load.run_time import RunTime
@@ -31,6 +33,8 @@ from lakestorm.load.web_access import protect
 from lakestorm.load.web_binding import check_binding
 from lakestorm.load.web_form import check_form
 from lakestorm.load.web_panel import Panel, mount
+from lakestorm.load.worker_link import WAIT_S, WorkerLink
+from lakestorm.load.worker_run import WorkerRun
 from lakestorm.report.terminal import print_summary
 from lakestorm.settings import Settings
 from lakestorm.verdict.verdict import sentence
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from lakestorm.load.part import Scenario
+    from lakestorm.load.process_run import ProcessRun
     from lakestorm.record.manifest import Run, ThresholdResult
 
 DEFAULT_STOP_TIMEOUT_S = 10
@@ -53,12 +58,22 @@ class Session:
         self.settings = settings
         self.scenarios: list[Scenario] = []
         self.live: LiveRun | None = None
+        self.link: WorkerLink | None = None
+        """On a worker: what its master says comes through it, and runs are there instead of in `live`."""
+        self.checked = gevent.event.Event()
+        """Set once there is a link."""
+        self.draining = False
+        """Whether workers are told to stop at this moment: a shape must not ask for users meanwhile."""
+        self._crew: Crew | None = None
+        """On a master: its workers."""
         self._judge: Judge | None = None
         self._machine: dict[str, Any] = {}
         self._finished: list[tuple[Run, LiveRun]] = []
         self._broke = False
         self._progress: RunProgress | None = None
         self._panel = Panel()
+        self._loaded_in = os.getpid()
+        """The process that loaded the locustfiles: with `--processes`, it forks its workers later."""
         self._judged = gevent.event.Event()
         """Set while no run waits for its verdict."""
         self._judged.set()
@@ -68,6 +83,7 @@ class Session:
         events.init_command_line_parser.add_listener(self.set_defaults)
         events.init.add_listener(self.check)
         events.test_start.add_listener(self.start)
+        events.test_stopping.add_listener(self.drain)
         events.test_stop.add_listener(self.stop)
         events.user_error.add_listener(self.note_bug)
         events.quitting.add_listener(self.quit)
@@ -87,13 +103,32 @@ class Session:
         gevent.signal_handler(signal.SIGINT, interrupt)
 
     def start(self, environment: Environment, **_: Any) -> None:
-        """A run begins."""
+        """A run begins; a worker gets ready for it when its master says so.
+
+        Where users are brought to a late worker before it has checked anything, they wait: see `live_run`.
+        """
+        environment.lakestorm = self
+        if isinstance(environment.runner, WorkerRunner):
+            return
         environment.process_exit_code = ExitCode.BROKE  # until a verdict says otherwise
+        if environment.web_ui is None and environment.shape_class is not None:
+            gevent.signal_handler(signal.SIGTERM, self.terminate)
         if environment.web_ui is None:
             exit_if_refused(lambda: self._start(environment))
         elif exit_on_error(lambda: self._start_on_page(environment)):
             self.live = None
             gevent.spawn(stop_once_begun, environment.runner)
+
+    def terminate(self) -> None:
+        """SIGTERM while a shape runs headless: Locust listens for it only when the shape is over."""
+        if self.live is not None:
+            interrupt()
+
+    def drain(self, **_: Any) -> None:
+        """A run is to end, its users still run."""
+        if self.live is not None:
+            self.draining = True
+            self.live.drain()
 
     def stop(self, environment: Environment, **_: Any) -> None:
         """A run's last user has stopped."""
@@ -110,22 +145,30 @@ class Session:
     def _give_verdict(self, environment: Environment, live: LiveRun, judge: Judge) -> None:
         if self._progress is not None:
             self._progress.close()
-        live.stopped_by = live.stopped_by or reason_of(environment)
+        live.stopped_by = live.stopped_by or reason_of(environment, live.elapsed_s())
         run = judge.final(live.stop())
         live.write(run)
         judge.report(run, live.folder)
         self._panel.board.over(run, live.folder)
         self._finished.append((run, live))
-        environment.process_exit_code = judge.exit_code(run, broke=self._broke)
+        environment.process_exit_code = judge.exit_code(run, broke=self._broke or live.broke)
         if environment.web_ui:
             print_summary(run, live.folder)
+        elif self._crew is not None and self._crew.all_lost():
+            gevent.spawn(environment.runner.quit)  # Locust would wait for its run time
 
     def note_bug(self, **_: Any) -> None:
         """A user raised what it should not: the suite itself broke."""
         self._broke = True
+        if self.link is not None:
+            self.link.broke = True
 
     def quit(self, environment: Environment, **_: Any) -> None:
         """Locust is about to give its exit code; a run that a signal ended is ended properly first."""
+        if self.link is not None:
+            self.link.leave()
+            environment.process_exit_code = ExitCode.BROKE if self._broke else ExitCode.PASSED
+            return
         runner = environment.runner
         if self.live is not None and runner is not None and runner.state != STATE_STOPPED:
             self.live.stopped_by = self.live.stopped_by or "signal"
@@ -139,25 +182,36 @@ class Session:
             print_summary(run, live.folder)
 
     def _check(self, environment: Environment) -> int:
-        if not isinstance(environment.runner, LocalRunner):
-            raise UsageError(
-                "Runs across workers are not supported yet: results of workers would be missing from the record."
-                " Run one process (no --master, --worker or --processes)."
-            )
-        check_binding(environment, self.settings.web)
+        leads = not isinstance(environment.runner, WorkerRunner)
+        if leads:
+            check_binding(environment, self.settings.web)
         settings = settings_of_run(self.settings, environment.parsed_options)
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.prepare()
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
-        self._judge = Judge(settings, self.scenarios)
         versions: dict[str, str] = {}
         for scenario in self.scenarios:
             versions |= scenario.check(settings)
+        environment.lakestorm = self
+        if not leads:
+            self._link_to_master(environment)
+            return ExitCode.PASSED
+        self._judge = Judge(settings, self.scenarios)
         versions |= beside.check(settings)
         self._machine = machine() | {"services": versions}
-        environment.lakestorm = self
+        if isinstance(environment.runner, MasterRunner):
+            keep_status_of_forks()
+            self._crew = Crew(environment, self.settings.public())
         return ExitCode.PASSED
+
+    def _link_to_master(self, environment: Environment) -> None:
+        """A worker is ready for whatever its master begins."""
+        prepare = functools.partial(WorkerRun, environment, self.settings, self.scenarios)
+        self.link = WorkerLink(environment, self.settings.public(), prepare)
+        self.checked.set()
+        if environment.parsed_options.processes:
+            gevent.spawn(end_with, self._loaded_in)
 
     def _start_on_page(self, environment: Environment) -> int:
         """Begin a run that the page shows; why it cannot begin, the page shows too."""
@@ -169,12 +223,12 @@ class Session:
             raise
 
     def _start(self, environment: Environment) -> int:
-        self._broke = False
+        self._broke = self.draining = False
         settings = settings_of_run(self.settings, environment.parsed_options)
         options = environment.parsed_options
         by_option = options is not None and environment.shape_class is None
         run_time = RunTime(environment, options.run_time if by_option else None)
-        self.live = LiveRun(environment, settings, self.scenarios, self._machine)
+        self.live = LiveRun(environment, settings, self.scenarios, self._machine, self._crew)
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
         self._show_progress(environment, self.live)
@@ -203,7 +257,7 @@ class Session:
             return
         shape = environment.shape_class
         run_time_s = shape.duration_s() if isinstance(shape, ProfileShape) else options.run_time
-        self._progress = RunProgress(live.recorder.records, run_time_s or 0)
+        self._progress = RunProgress(live.recorder.tallies, run_time_s or 0, 1 if self._crew is None else 3)
         live.each_second.append(self._progress.show)
 
 
@@ -238,6 +292,13 @@ def interrupt() -> None:
     gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
+def end_with(master: int) -> None:
+    """End a forked worker when its master is gone: Locust would let it wait for ever for one that never greeted it."""
+    while os.getppid() == master:
+        gevent.sleep(0.5)
+    interrupt()
+
+
 def exit_if_refused(work: Any) -> None:
     """Run a listener; an error of ours ends Locust with its sentences and exit code, no traceback."""
     code = exit_on_error(work)
@@ -252,20 +313,25 @@ def stop_once_begun(runner: LocalRunner) -> None:
     runner.stop()
 
 
-def live_run(environment: Environment) -> LiveRun:
+def live_run(environment: Environment) -> ProcessRun:
     """The run that users of this environment belong to.
 
     Raises GreenletExit where it was refused: a user that raises StopUser before its first task is logged as broken.
     """
-    live: LiveRun | None = environment.lakestorm.live
+    session: Session = environment.lakestorm
+    live: ProcessRun | None = session.live
+    if isinstance(environment.runner, WorkerRunner):
+        session.checked.wait(WAIT_S)
+        live = session.link.running_run() if session.link is not None else None
     if live is None:
         raise gevent.GreenletExit
     return live
 
 
-def reason_of(environment: Environment) -> str:
-    """Why the load ended, where nobody said so."""
-    if environment.shape_class is not None:
-        return "shape"
-    options = environment.parsed_options
-    return "run time" if options and options.run_time else "user"
+def reason_of(environment: Environment, lasted_s: float) -> str:
+    """Why the load ended, where nobody said so. A master is stopped by a signal before we hear of it."""
+    shape, options = environment.shape_class, environment.parsed_options
+    asked_s = run_time_s(environment)
+    if asked_s is not None and lasted_s >= asked_s - 1:
+        return "run time" if shape is None else "shape"
+    return "signal" if options is not None and options.headless else "user"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakestorm.record.recorder import Recorder
-    from lakestorm.record.requests import RequestRecord
+    from lakestorm.record.tally import Tally
 
     Floats = npt.NDArray[np.float64]
 
@@ -33,9 +33,9 @@ RATES = {"offered": "--offered", "completed": "--completed", "refused": "--refus
 GROUP_COLOURS = ("--wait", "--travel", "--refused", "--country")
 
 
-def tallies(recorder: Recorder) -> Mapping[str, RequestRecord]:
+def tallies(recorder: Recorder) -> Mapping[str, Tally]:
     """What was counted of each request name; the one place in which the web panel asks the record for it."""
-    return recorder.records
+    return recorder.tallies
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class RunBoard:
 
 def counted(recorder: Recorder) -> dict[str, dict[str, int]]:
     """{request name: its counts} of the names that `run.json` will have, but for those of latencies alone."""
-    found = {tally.name: tally.total.counts for tally in tallies(recorder).values() if tally.offers}
+    found = {name: tally.total.counts for name, tally in tallies(recorder).items() if tally.offers}
     return {name: counts for name, counts in found.items() if counts["offered"] or counts["started"]}
 
 

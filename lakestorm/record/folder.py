@@ -13,8 +13,8 @@ from lakestorm.record.intervals import distribution_from_log
 from lakestorm.record.login_labels import FILE, LoginTruth, labels_from_csv
 from lakestorm.record.login_places import places_from_csv
 from lakestorm.record.manifest import Run, run_from_json
-from lakestorm.record.requests import KINDS
 from lakestorm.record.tables import ProbeSeries, Seconds, errors_from_csv, probes_from_csv, seconds_from_csv
+from lakestorm.record.tally import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,6 +6,7 @@ Filling goes through numpy, a batch a second, because one `record_value` a sampl
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,50 @@ def highest_of(index: int) -> int:
     return ((index - bucket * HALF + 1) << bucket) - 1
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """Some durations as counters: what a second's answers become before they are added up, written, or sent away.
+
+    Attributes:
+        index: the counters that are not 0, ascending; shape (n,), n ≥ 1.
+        counts: how often each, shape (n,).
+        sum_ns, min_ns, max_ns: exact.
+    """
+
+    index: Integers
+    counts: Integers
+    sum_ns: int
+    min_ns: int
+    max_ns: int
+
+    @classmethod
+    def of(cls, seconds: Floats) -> Batch:
+        """The counters of durations in seconds; shape (n,), n ≥ 1."""
+        values = np.maximum(np.rint(seconds * 1e9).astype(np.int64), 0)
+        counters = np.bincount(index_of(values))
+        index = np.flatnonzero(counters)
+        return cls(index, counters[index], int(values.sum()), int(values.min()), int(values.max()))
+
+    def plus(self, other: Batch) -> Batch:
+        """Both together."""
+        index, where = np.unique(np.concatenate([self.index, other.index]), return_inverse=True)
+        counts = np.zeros(len(index), dtype=np.int64)
+        np.add.at(counts, where, np.concatenate([self.counts, other.counts]))
+        edges = min(self.min_ns, other.min_ns), max(self.max_ns, other.max_ns)
+        return Batch(index, counts, self.sum_ns + other.sum_ns, *edges)
+
+    def quantiles_ns(self, quantiles: Sequence[float], unfinished: int = 0) -> list[float]:
+        """See Histogram.quantiles_ns."""
+        cumulative = np.cumsum(self.counts)
+        count = int(cumulative[-1])
+        ranks = [max(1, math.ceil(round(q * (count + unfinished), 6))) for q in quantiles]
+        found = np.searchsorted(cumulative, ranks)
+        return [
+            float(min(highest_of(int(self.index[i])), self.max_ns)) if rank <= count else math.inf
+            for i, rank in zip(found, ranks, strict=True)
+        ]
+
+
 class Histogram:
     """Counters, with exact sum, minimum and maximum."""
 
@@ -55,39 +100,35 @@ class Histogram:
 
     def add(self, seconds: Floats) -> None:
         """Count a batch of durations in seconds."""
-        if not len(seconds):
-            return
-        values = np.maximum(np.rint(seconds * 1e9).astype(np.int64), 0)
-        batch = np.bincount(index_of(values))
-        self.counts[: len(batch)] += batch
-        self.count += len(values)
-        self.sum_ns += int(values.sum())
-        self.min_ns = min(self.min_ns, int(values.min()))
-        self.max_ns = max(self.max_ns, int(values.max()))
+        if len(seconds):
+            self.add_batch(Batch.of(seconds))
 
-    def merge(self, other: Histogram) -> None:
-        """Add another's samples to this one's."""
-        self.counts += other.counts
-        self.count += other.count
-        self.sum_ns += other.sum_ns
-        self.min_ns = min(self.min_ns, other.min_ns)
-        self.max_ns = max(self.max_ns, other.max_ns)
+    def add_batch(self, batch: Batch | None) -> None:
+        """Add counters that were made elsewhere; None adds nothing."""
+        if batch is None:
+            return
+        self.counts[batch.index] += batch.counts
+        self.count += int(batch.counts.sum())
+        self.sum_ns += batch.sum_ns
+        self.min_ns = min(self.min_ns, batch.min_ns)
+        self.max_ns = max(self.max_ns, batch.max_ns)
+
+    def batch(self) -> Batch | None:
+        """All counters that are not 0; None if there is none."""
+        index = np.flatnonzero(self.counts)
+        if not len(index):
+            return None
+        return Batch(index, self.counts[index], self.sum_ns, self.min_ns, self.max_ns)
 
     def quantiles_ns(self, quantiles: Sequence[float], unfinished: int = 0) -> list[float]:
         """`inverted_cdf` values in nanoseconds; `unfinished` samples more rank as infinite.
 
         NaN without samples. Error ≤ 0.1 % of the value (three significant digits).
         """
-        total = self.count + unfinished
-        if not total:
-            return [math.nan] * len(quantiles)
-        cumulative = np.cumsum(self.counts)
-        ranks = [max(1, math.ceil(round(q * total, 6))) for q in quantiles]
-        found = np.searchsorted(cumulative, ranks)
-        return [
-            float(min(highest_of(int(i)), self.max_ns)) if rank <= self.count else math.inf
-            for i, rank in zip(found, ranks, strict=True)
-        ]
+        batch = self.batch()
+        if batch is None:
+            return [math.inf if unfinished else math.nan] * len(quantiles)
+        return batch.quantiles_ns(quantiles, unfinished)
 
     def latency(self, unfinished: int = 0) -> Latency | None:
         """The distribution in milliseconds as results show it; None without samples."""
@@ -117,24 +158,22 @@ class Encoder:
         self._scratch: Any = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
         self._counts = np.frombuffer(self._scratch.encoder.get_counts(), dtype=np.uint64)
 
-    def encode(self, counts: Integers, max_ns: int) -> str:
-        """Base64 text of a batch of counters (`counts` may be shorter than COUNTERS)."""
+    def encode(self, batch: Batch) -> str:
+        """Base64 text of a batch of counters."""
         self._counts[:] = 0
-        self._counts[: len(counts)] = counts
-        self._scratch.total_count = int(counts.sum())
-        self._scratch.max_value = max(max_ns, LOWEST_NS)
+        self._counts[batch.index] = batch.counts
+        self._scratch.total_count = int(batch.counts.sum())
+        self._scratch.max_value = max(min(batch.max_ns, HIGHEST_NS), LOWEST_NS)
         return str(self._scratch.encode().decode("ascii"))
 
 
-def interval_line(encoder: Encoder, start_s: float, length_s: float, seconds: Floats) -> str:
+def interval_line(encoder: Encoder, start_s: float, length_s: float, batch: Batch) -> str:
     """One line of an interval log: start and length in seconds, the maximum in milliseconds, the histogram.
 
     Format: HdrHistogram interval log 1.3.
     """
-    values = np.maximum(np.rint(seconds * 1e9).astype(np.int64), 0)
-    max_ns = min(int(values.max()), HIGHEST_NS) if len(values) else 0
-    text = encoder.encode(np.bincount(index_of(values)), max_ns)
-    return f"{start_s:.3f},{length_s:.3f},{max_ns / 1e6:.6f},{text}\n"
+    max_ms = min(batch.max_ns, HIGHEST_NS) / 1e6
+    return f"{start_s:.3f},{length_s:.3f},{max_ms:.6f},{encoder.encode(batch)}\n"
 
 
 def log_header(started_at: float) -> str:

@@ -8,16 +8,16 @@ rows are taken out; NaN where a thing never happened.
 from __future__ import annotations
 
 import array
-import collections
+import dataclasses
 import enum
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakestorm.record.histograms import Histogram
-from lakestorm.record.manifest import COUNTS, RequestSpans, RequestSummary
-from lakestorm.record.timeline import Timeline
+from lakestorm.record.histograms import Batch
+from lakestorm.record.manifest import COUNTS
+from lakestorm.record.tally import Span, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
-
-KINDS = ("response", "service", "wait", "slip")
 
 
 class Outcome(enum.IntEnum):
@@ -57,35 +55,21 @@ class Column(enum.IntEnum):
 WIDTH = len(Column)
 
 
-class Span:
-    """Counters and distributions over a part of the run."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Second:
+    """Answers of one name that ended in one second.
 
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys(COUNTS, 0)
-        self.latencies = {kind: Histogram() for kind in KINDS}
-        self.waited_s = {"own": 0.0, "pool": 0.0, "slip": 0.0}
-        self.errors: collections.Counter[str] = collections.Counter()
-        self.retries: collections.Counter[str] = collections.Counter()
+    Attributes:
+        name: of the requests.
+        second: since the run's start.
+        batches: their durations by kind, as counters.
+        answers_s: how long their answers took, each; shape (n,), n ≥ 1.
+    """
 
-    def summary(self, *, offers: bool, closed_loop: bool) -> RequestSummary:
-        """The span as `run.json` shows it."""
-        counts = self.counts
-        recovered = counts["recovered"]
-        unfinished = counts["failed"] + counts["skipped"] + counts["cancelled"] + recovered if offers else 0
-        response = self.latencies["response"]
-        counted = {name: count for name, count in counts.items() if name != "offered"}
-        return RequestSummary(
-            offered=counts["offered"] if offers else None,
-            **counted,
-            errors=dict(self.errors),
-            retries=dict(self.retries),
-            response_ms=None if closed_loop else response.latency(),
-            response_ms_of_offered=None if closed_loop or not offers else response.latency(unfinished),
-            service_ms=self.latencies["service"].latency(),
-            wait_ms=None if closed_loop else self.latencies["wait"].latency(),
-            slip_ms=self.latencies["slip"].latency(),
-            waited_ms={what: seconds * 1e3 for what, seconds in self.waited_s.items()},
-        )
+    name: str
+    second: int
+    batches: dict[str, Batch]
+    answers_s: Rows
 
 
 class RequestRecord:
@@ -111,23 +95,19 @@ class RequestRecord:
     ) -> None:
         self.name = name
         self.rows = array.array("d")
-        self.timeline = Timeline()
-        self.total = Span()
-        self.measured = Span() if warmup_s else self.total
-        self.error_seconds: collections.Counter[tuple[int, str]] = collections.Counter()
+        self.tally = Tally(warms_up=warmup_s > 0, offers=offers, closed_loop=closed_loop)
+        """What was counted since the last `cut`, or since the run's start if there was none."""
         self.origin_s = 0.0
         """The clock's reading at the run's start."""
         self._warmup_s = warmup_s
         self._late_after_s = late_after_s or math.inf
-        self._closed_loop = closed_loop
         self._refusals = refusals
-        self.offers = offers
 
     def count_error(self, code: str, intended: float, ended: float) -> None:
         """Count a failed request (by the clock's readings) under its code; its row is added like any other."""
         for span in self._spans_of(intended):
             span.errors[code] += 1
-        self.error_seconds[int(ended - self.origin_s), code] += 1
+        self.tally.error_seconds[int(ended - self.origin_s), code] += 1
 
     def count_retry(self, code: str, intended: float) -> None:
         """Count a repeated try of a request under the code that made it necessary."""
@@ -145,51 +125,44 @@ class RequestRecord:
         rows[:, : Column.OUTCOME] -= self.origin_s
         return rows
 
-    def absorb(self, rows: Rows) -> Iterator[tuple[RequestRecord, int, dict[str, Rows]]]:
-        """Count rows; yields (record, second, {kind: durations in seconds}) for each second that they ended in."""
+    def cut(self) -> Tally:
+        """Hand out what was counted, and begin anew: for whoever adds up the counts of several processes."""
+        counted, self.tally = self.tally, self.tally.empty()
+        return counted
+
+    def absorb(self, rows: Rows) -> Iterator[Second]:
+        """Count rows; yields the answers of each second."""
         self._count(rows)
         yield from self._measure(rows[rows[:, Column.OUTCOME] == Outcome.COMPLETED])
         if self._refusals is not None:
             refused = rows[rows[:, Column.OUTCOME] == Outcome.REFUSED]
             yield from self._refusals.absorb_refused(refused)
 
-    def absorb_refused(self, rows: Rows) -> Iterator[tuple[RequestRecord, int, dict[str, Rows]]]:
+    def absorb_refused(self, rows: Rows) -> Iterator[Second]:
         """Count refusals of another name: they were answered, and their latencies are shown here."""
         for span, part in self._parts(rows):
             span.counts["started"] += len(part)
             span.counts["completed"] += len(part)
-        self.timeline.count("started", rows[:, Column.STARTED])
-        self.timeline.count("completed", rows[:, Column.ENDED])
+        self.tally.timeline.count("started", rows[:, Column.STARTED])
+        self.tally.timeline.count("completed", rows[:, Column.ENDED])
         yield from self._measure(rows)
 
-    def spans(self) -> RequestSpans:
-        """The record as `run.json` shows it."""
-        return RequestSpans(total=self._summary(self.total), measured=self.measured_now())
-
-    def measured_now(self) -> RequestSummary:
-        """`measured` as far as it has been counted, for whoever watches the run; half a millisecond of work."""
-        return self._summary(self.measured)
-
-    def _summary(self, span: Span) -> RequestSummary:
-        return span.summary(offers=self.offers, closed_loop=self._closed_loop)
-
     def _spans_of(self, intended: float) -> tuple[Span, ...]:
-        both = (self.total, self.measured) if self.measured is not self.total else (self.total,)
-        return both if intended - self.origin_s >= self._warmup_s else (self.total,)
+        is_measured = intended - self.origin_s >= self._warmup_s
+        return self.tally.spans_apart if is_measured else (self.tally.total,)
 
     def _parts(self, rows: Rows) -> list[tuple[Span, Rows]]:
-        if self.measured is self.total:
-            return [(self.total, rows)]
-        return [(self.total, rows), (self.measured, rows[rows[:, Column.INTENDED] >= self._warmup_s])]
+        parts = (rows, rows[rows[:, Column.INTENDED] >= self._warmup_s])
+        return list(zip(self.tally.spans_apart, parts, strict=False))
 
     def _count(self, rows: Rows) -> None:
         masks = self._masks(rows)
         for name, mask in masks.items():
-            self.timeline.count(name, rows[mask, SECOND_OF[name]])
+            self.tally.timeline.count(name, rows[mask, SECOND_OF[name]])
         warm = rows[:, Column.INTENDED] >= self._warmup_s
-        for span in {id(s): s for s in (self.total, self.measured)}.values():
+        for span in self.tally.spans_apart:
             for name, mask in masks.items():
-                span.counts[name] += int(np.count_nonzero(mask if span is self.total else mask & warm))
+                span.counts[name] += int(np.count_nonzero(mask if span is self.tally.total else mask & warm))
 
     def _masks(self, rows: Rows) -> dict[str, Mask]:
         outcome = rows[:, Column.OUTCOME]
@@ -201,25 +174,28 @@ class RequestRecord:
             "completed": np.isin(outcome, (Outcome.COMPLETED, Outcome.RECOVERED)),
             "refused": outcome == Outcome.REFUSED,
             "failed": outcome == Outcome.FAILED,
-            "late": answered & (response_s > self._late_after_s) & (not self._closed_loop),
+            "late": answered & (response_s > self._late_after_s) & (not self.tally.closed_loop),
             "skipped": outcome == Outcome.SKIPPED,
             "retried": rows[:, Column.RETRIED] > 0,
             "cancelled": outcome == Outcome.CANCELLED,
             "recovered": outcome == Outcome.RECOVERED,
         }
 
-    def _measure(self, rows: Rows) -> Iterator[tuple[RequestRecord, int, dict[str, Rows]]]:
+    def _measure(self, rows: Rows) -> Iterator[Second]:
         """Latencies of requests that were answered."""
         for span, part in self._parts(rows):
-            for kind, durations in self._durations(part).items():
-                span.latencies[kind].add(durations)
             for what, waited_s in waits_of(part).items():
                 span.waited_s[what] += waited_s
+            if span is not self.tally.total:
+                for kind, of_kind in self._durations(part).items():
+                    span.latencies[kind].add(of_kind)
         ended_in = rows[:, Column.ENDED].astype(np.int64)
-        for second in np.unique(ended_in):
-            of_second = self._durations(rows[ended_in == second])
-            self.timeline.measure(int(second), of_second["service" if self._closed_loop else "response"])
-            yield self, int(second), of_second
+        for second in np.unique(ended_in).tolist():
+            durations = self._durations(rows[ended_in == second])
+            batches = {kind: Batch.of(seconds) for kind, seconds in durations.items()}
+            for kind, batch in batches.items():
+                self.tally.total.latencies[kind].add_batch(batch)
+            yield Second(self.name, second, batches, durations[self.tally.answer])
 
     def _durations(self, rows: Rows) -> dict[str, Rows]:
         """Durations in seconds by kind; a closed loop has no response and no wait."""
@@ -230,7 +206,7 @@ class RequestRecord:
             "wait": started - intended,
             "slip": started - np.maximum(np.maximum(intended, previous), free),
         }
-        return {k: d for k, d in durations.items() if not self._closed_loop or k in ("service", "slip")}
+        return {k: d for k, d in durations.items() if not self.tally.closed_loop or k in ("service", "slip")}
 
 
 SECOND_OF = dict.fromkeys(COUNTS, Column.ENDED) | {

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    import numpy as np
-    import numpy.typing as npt
-
+    from lakestorm.record.histograms import Batch
     from lakestorm.record.readings import Reading
 
 RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.+")
@@ -127,10 +125,10 @@ class ResultsWriter:
         """Replace run.json."""
         write_text(self.folder / "run.json", run_to_json(run))
 
-    def log_second(self, name: str, kind: str, second: int, durations_s: npt.NDArray[np.float64]) -> None:
+    def log_second(self, name: str, kind: str, second: int, durations: Batch) -> None:
         """Append one second of durations to `histograms/<type>.<name>.<kind>.hlog`."""
         log = self._log(f"{name.replace(' ', '.', 1)}.{kind}")
-        log.write(interval_line(self._encoder, float(second), 1.0, durations_s))
+        log.write(interval_line(self._encoder, float(second), 1.0, durations))
 
     def append_reading(self, reading: Reading) -> None:
         """Append a line to probes.csv."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BASELINE = "baseline.json"
 """Without this file nothing is known of the stock before the run, and only lines are counted."""
+WORKERS = "workers.json"
+"""What became of each worker, where there were some."""
 LINES = "orders*.bin"
 """One file for each process of the run that wrote orders; without any, a run has none."""
 
@@ -66,6 +68,8 @@ class Evidence:
     key: RunKey
     baseline: Baseline | None
     writers: list[Writer]
+    lost: frozenset[int]
+    """Workers that told of no order before they were gone."""
 
     @classmethod
     def read(cls, folder: Path) -> Evidence:
@@ -78,7 +82,9 @@ class Evidence:
         if not writers:
             raise ResultsError(f"{folder} holds no orders to audit: there is no {LINES}.")
         baseline = None if text is None else Baseline.from_json(text)
-        return cls(RunKey.from_hex(writers[0].acknowledged.run_hex), baseline, writers)
+        told = {writer.acknowledged.process for writer in writers}
+        lost = frozenset(lost_workers(folder)) - told
+        return cls(RunKey.from_hex(writers[0].acknowledged.run_hex), baseline, writers, lost)
 
 
 class Collector:
@@ -86,11 +92,13 @@ class Collector:
 
     Args:
         counts: lines that each process numbered.
+        lost: processes that told of none.
     """
 
-    def __init__(self, counts: Mapping[int, int]) -> None:
+    def __init__(self, counts: Mapping[int, int], lost: frozenset[int]) -> None:
         self.sales = Sales()
         self.seen = {process: LinesSeen(count) for process, count in counts.items()}
+        self.unreported = dict.fromkeys(sorted(lost), 0)
         self.strangers = 0
 
     def __call__(self, rows: np.ndarray) -> None:
@@ -104,6 +112,10 @@ class Collector:
             ours = processes == process
             seen.add(numbers[ours], cancelled[ours])
             strange &= ~ours
+        for process in self.unreported:
+            lost = processes == process
+            self.unreported[process] += int(lost.sum())
+            strange &= ~lost
         self.strangers += int(strange.sum())
         self.sales.add(rows["item"][~cancelled].astype(np.int64), rows["quantity"][~cancelled].astype(np.int64))
 
@@ -131,7 +143,7 @@ def audit_orders(folder: Path, settings: PostgresSettings) -> OrdersAudited:
     evidence = Evidence.read(folder)
     key = evidence.key
     counts = {w.acknowledged.process: len(w.acknowledged.flags(BOUGHT)) for w in evidence.writers}
-    collector = Collector(counts)
+    collector = Collector(counts, evidence.lost)
     backend = connect(settings, application_name=f"lakestorm audit {key.hex}")
     try:
         books = read_books(backend, key, collector)
@@ -142,10 +154,18 @@ def audit_orders(folder: Path, settings: PostgresSettings) -> OrdersAudited:
         [w.lines(key, collector.seen[w.acknowledged.process]) for w in evidence.writers],
         foreign=foreign_of(evidence.baseline, books, collector.strangers),
         unsettled=sum(unsettled for w in evidence.writers for _, _, unsettled in w.in_doubt),
+        unreported=collector.unreported,
         complete=all(w.complete for w in evidence.writers),
     )
     known = ledger if evidence.baseline else {entry: n for entry, n in ledger.items() if entry not in STOCK_ENTRIES}
     return OrdersAudited(key, known, collector.held())
+
+
+def lost_workers(folder: Path) -> list[int]:
+    """Numbers of the workers that were lost; none in a run without workers."""
+    path = folder / WORKERS
+    workers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return [worker["process"] for worker in workers if worker["state"] == "lost"]
 
 
 def stock_of(baseline: Baseline | None, books: Books, sales: Sales) -> Stock:

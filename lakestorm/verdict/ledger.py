@@ -150,13 +150,19 @@ STOCK_ENTRIES = frozenset(Stock(start={}, restocked={}, now={}, net_sold={}).fin
 WORST_FIRST = ("open", "unknown", "closed")
 ENTRIES = frozenset(WRONG) | {
     "stock_start", "restocked", "stock_now", "net_sold", "sold_out_items",
-    "lines", "unsettled", "acknowledged", "recovered",
+    "lines", "unsettled", "unreported", "acknowledged", "recovered",
 }  # fmt: skip
 """The ledger's numbers, by which thresholds may ask for them."""
 
 
 def balance(
-    stock: Stock, processes: Iterable[ProcessLines], *, foreign: str = "", unsettled: int = 0, complete: bool = True
+    stock: Stock,
+    processes: Iterable[ProcessLines],
+    *,
+    foreign: str = "",
+    unsettled: int = 0,
+    unreported: Mapping[int, int] | None = None,
+    complete: bool = True,
 ) -> dict[str, Any]:
     """The ledger: numbers, `state` (closed, open, unknown), `reasons`, `samples`.
 
@@ -165,6 +171,7 @@ def balance(
         processes: lines by process.
         foreign: how other writers were noticed; empty if they were not.
         unsettled: lines still in doubt.
+        unreported: lines in the table of each worker that was lost, by its number: nobody told of them.
         complete: whether the run came to its end; else lines nobody acknowledged say nothing.
     """
     ledger: dict[str, Any] = stock.findings()
@@ -176,13 +183,15 @@ def balance(
             ledger[finding] = ledger.get(finding, 0) + count
             samples.setdefault(finding, []).extend(references)
     reasons = [text.format(n=ledger[finding]) + "." for finding, text in WRONG.items() if ledger.get(finding)]
-    unknown = unknowns(foreign, unsettled, complete=complete)
+    lost = unreported or {}
+    unknown = unknowns(foreign, unsettled, lost, complete=complete)
     state = "unknown" if unknown else "open" if reasons else "closed"
     return {
         "state": state,
         "reasons": unknown + reasons,
-        "lines": lines,
+        "lines": lines + sum(lost.values()),
         "unsettled": unsettled,
+        "unreported": sum(lost.values()),
         **ledger,
         "samples": {finding: references[:SAMPLES] for finding, references in samples.items() if references},
     }
@@ -199,13 +208,17 @@ def merged(ledgers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**whole, "state": min(states, key=WORST_FIRST.index), "reasons": reasons, "samples": samples}
 
 
-def unknowns(foreign: str, unsettled: int, *, complete: bool) -> list[str]:
+def unknowns(foreign: str, unsettled: int, unreported: Mapping[int, int], *, complete: bool) -> list[str]:
     """Why the books cannot be judged, as sentences."""
     found = []
     if foreign:
         found.append(f"Foreign writers: {foreign}.")
     if unsettled:
         found.append(f"{unsettled} lines are still in doubt: their server processes did not end in time.")
+    found += [
+        f"{count} lines stand in the table that worker {process} wrote and nobody reported: it was lost."
+        for process, count in unreported.items()
+    ]
     if not complete:
         found.append("The run was killed before its end.")
     return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import expect
 
 from lakestorm.sandbox.service import free_port
 from tests.conftest import execute
@@ -59,7 +61,7 @@ def listening(env: dict[str, str], cwd: Path, *arguments: str) -> Iterator[Site]
     port = free_port()
     files = f"{FLASHSALE},{ROOT / 'loadshapes' / 'spike.py'}"
     with LocustProcess("--class-picker", "--web-port", str(port), *arguments, env=env, cwd=cwd, file=files) as locust:
-        locust.wait_for("Starting web interface", limit_s=60)
+        wait_until_up(port, locust)
         yield Site(f"http://127.0.0.1:{port}", locust)
 
 
@@ -76,15 +78,24 @@ def closed_site(shop: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     yield from listening(env, tmp_path_factory.mktemp("closed"))
 
 
-def visit(opener: Opener, address: str, **window: Any) -> Seen:
-    """Open a page of a Locust that may still be coming up."""
-    for _ in range(300):
+def wait_until_up(port: int, locust: LocustProcess) -> None:
+    """Until somebody listens: Locust announces its page before its checks are done."""
+    until = time.monotonic() + PATIENCE_MS / 1e3
+    while True:
         try:
-            return opener.visit(address, **window)
-        except Error as error:
-            if "ERR_CONNECTION_REFUSED" not in str(error):
-                raise
-    raise AssertionError(f"{address} does not come up")
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < until, locust.output()
+            time.sleep(0.1)
+        else:
+            return
+
+
+def visit(opener: Opener, address: str, **window: Any) -> Seen:
+    """Open a page; returns once it has drawn something that can be pressed."""
+    seen = opener.visit(address, **window)
+    seen.page.get_by_role("button").first.wait_for(state="attached", timeout=PATIENCE_MS)
+    return seen
 
 
 def field(page: Page, name: str) -> Locator:
@@ -154,7 +165,7 @@ def test_a_wrong_field_is_told_on_the_form(opener: Opener, site: Site) -> None:
     field(page, "purchaseHotShare").fill("2")
     page.get_by_role("button", name="Start", exact=True).click()
     alert = page.get_by_role("alert").filter(has_text="PURCHASE_HOT_SHARE")
-    expect(alert).to_contain_text('PURCHASE_HOT_SHARE is "2": a number ≥ 0, ≤ 1 is wanted.')
+    expect(alert).to_contain_text('PURCHASE_HOT_SHARE is "2": a number ≥ 0, ≤ 1 is wanted.', timeout=PATIENCE_MS)
     assert field(page, "purchaseHotShare").input_value() == "2"
     assert json.loads(page.request.get(f"{site.address}/stats/requests").text())["state"] in ("ready", "stopped")
     assert seen.complaints == []
@@ -215,7 +226,9 @@ def test_log_in_and_log_out(opener: Opener, closed_site: Site) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("That is not the name and password of this page.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "That is not the name and password of this page.", timeout=PATIENCE_MS
+    )
     assert page.evaluate("document.activeElement.id") == "password"
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
@@ -223,8 +236,8 @@ def test_log_in_and_log_out(opener: Opener, closed_site: Site) -> None:
     page.goto(f"{closed_site.address}/pipeline")
     expect(page.locator("#state")).to_have_text("No run has begun yet.", timeout=PATIENCE_MS)
     page.goto(f"{closed_site.address}/log-out")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{closed_site.address}/log-in")
+    page.get_by_role("button", name="Log out").press("Enter")
+    page.wait_for_url(f"{closed_site.address}/log-in", timeout=PATIENCE_MS)
     page.goto(closed_site.address)
     assert page.url == f"{closed_site.address}/log-in"
     refused = "the server responded with a status of 401"
@@ -271,5 +284,7 @@ def test_ten_wrong_passwords(opener: Opener, closed_site: Site) -> None:
         page.get_by_label("Name").fill(NAME)
         page.get_by_label("Password").fill(PASSWORD if number == 10 else f"wrong {number}")
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("alert")).to_contain_text("Too many wrong" if number == 10 else "That is not")
+        expect(page.get_by_role("alert")).to_contain_text(
+            "Too many wrong" if number == 10 else "That is not", timeout=PATIENCE_MS
+        )
     assert page.url == f"{closed_site.address}/log-in"

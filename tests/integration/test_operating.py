@@ -134,8 +134,8 @@ def test_headless(services: Path) -> None:
     assert (services / "results" / "latest" / "report.html").exists()
 
 
-BLOCKS = ("run: end",)
-"""What else is run; once runs across workers are there, `run: processes` and `run: workers` come first."""
+BLOCKS = ("run: processes", "run: workers", "run: end")
+"""What else is run."""
 
 
 @pytest.mark.parametrize("name", BLOCKS)

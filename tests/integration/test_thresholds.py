@@ -153,7 +153,9 @@ def test_an_abort_ends_a_run_early(database: dict[str, str], tmp_path: Path, *, 
     assert run["complete"] is True
     assert 2.5 < run["ended_at"] - run["started_at"] < 8
     assert run["thresholds"][0]["value"].endswith("after 3 s, which stopped the run")
-    assert run["reasons"][0].startswith("Failed: The load was stopped: run: abort: completed < 50 does not hold: completed = ")
+    assert run["reasons"][0].startswith(
+        "Failed: The load was stopped: run: abort: completed < 50 does not hold: completed = "
+    )
     assert run["thresholds"][1]["result"] == "pass"
     assert run["ledger"]["state"] == "closed"
     assert (

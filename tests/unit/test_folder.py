@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lakestorm.errors import ResultsError
 from lakestorm.record.folder import Results
-from lakestorm.record.histograms import Encoder, Histogram, interval_line, log_header
+from lakestorm.record.histograms import Batch, Encoder, Histogram, interval_line, log_header
 from lakestorm.record.intervals import distribution_from_log
 from lakestorm.record.manifest import COUNTS
 from lakestorm.record.readings import HEADER, Reading
@@ -33,7 +33,9 @@ DURATIONS = st.lists(st.lists(st.floats(0, 3600), max_size=50), min_size=1, max_
 def log_of(batches: Batches) -> str:
     """An interval log with one line a batch."""
     encoder = Encoder()
-    lines = [interval_line(encoder, float(i), 1.0, np.array(batch)) for i, batch in enumerate(batches)]
+    lines = [
+        interval_line(encoder, float(i), 1.0, Batch.of(np.array(batch))) for i, batch in enumerate(batches) if batch
+    ]
     return "".join([log_header(STARTED_AT), *lines])
 
 
@@ -91,7 +93,7 @@ def test_the_timeline_reads_back() -> None:
     lines = {"PG order.buy": Timeline(), 'PG "läden", 店': Timeline()}
     for offset, line in enumerate(lines.values()):
         line.count("offered", np.arange(offset, 40.0))
-        line.measure(20 + offset, np.array([0.001, 0.002]))
+        line.measure(20 + offset, Batch.of(np.array([0.001, 0.002])))
     read = seconds_from_csv(timeline_csv(lines))
     assert list(read) == list(lines)
     for offset, (name, line) in enumerate(lines.items()):

@@ -17,6 +17,7 @@ from lakestorm.record.histograms import (
     DIGITS,
     HIGHEST_NS,
     LOWEST_NS,
+    Batch,
     Encoder,
     Histogram,
     highest_of,
@@ -98,7 +99,7 @@ def test_merging_is_concatenating(batches: list[list[float]]) -> None:
     """Histograms merged, batches added one after the other, and all samples at once are the same."""
     merged, added = Histogram(), Histogram()
     for batch in batches:
-        merged.merge(histogram_of(np.array(batch)))
+        merged.add_batch(histogram_of(np.array(batch)).batch())
         added.add(np.array(batch))
     whole = histogram_of(np.array([s for batch in batches for s in batch]))
     for other in (merged, added):
@@ -160,7 +161,7 @@ def test_a_duration_below_or_beyond_is_counted() -> None:
 def log_of(path: Path, seconds: dict[int, Floats]) -> list[Any]:
     """The intervals that hdrhistogram's own reader finds in a log of ours."""
     encoder = Encoder()
-    lines = [interval_line(encoder, float(second), 1.0, batch) for second, batch in seconds.items()]
+    lines = [interval_line(encoder, float(second), 1.0, Batch.of(batch)) for second, batch in seconds.items()]
     path.write_text(log_header(STARTED_AT) + "".join(lines))
     reader = HistogramLogReader(str(path), HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
     found = []
@@ -199,5 +200,5 @@ def test_an_encoder_forgets_the_batch_before(tmp_path: Path) -> None:
 
 def test_a_line_has_the_maximum_in_milliseconds() -> None:
     """The third field is the interval's maximum, as other tools plot it."""
-    start, length, maximum, _ = interval_line(Encoder(), 7.0, 1.0, np.array([0.25, 0.0015])).split(",")
+    start, length, maximum, _ = interval_line(Encoder(), 7.0, 1.0, Batch.of(np.array([0.25, 0.0015]))).split(",")
     assert (start, length, maximum) == ("7.000", "1.000", "250.000000")

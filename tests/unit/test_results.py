@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lakestorm.errors import SettingsError
+from lakestorm.record.histograms import Batch
 from lakestorm.record.manifest import write_text
 from lakestorm.record.readings import Reading
 from lakestorm.record.recorder import PROVISIONAL_S, Recorder
@@ -183,7 +184,7 @@ def test_a_finished_run_is_whole(tmp_path: Path) -> None:
     folder = kept_folder(tmp_path, NAME, 20)
     with run_in(folder) as recorder:
         record(recorder, 5)
-        buys = recorder.records["PG order.buy"]
+        buys = recorder.own.by_name["PG order.buy"]
         buys.rows.extend((100.2, 99.0, 99.0, 100.3, 104.7, Outcome.FAILED, 1))
         buys.count_error("08006", 100.2, 104.7)
     rows = [row for row in timeline(folder) if row["name"] == "PG order.buy"]
@@ -247,7 +248,7 @@ def test_durations_are_logged_per_name_and_kind(tmp_path: Path) -> None:
     """One file a name and kind, called after both."""
     folder = kept_folder(tmp_path, NAME, 20)
     writer = writer_of(folder)
-    writer.log_second("PG order.buy", "response", 0, np.array([0.1]))
-    writer.log_second("KAFKA login.produce", "slip", 0, np.array([0.1]))
+    writer.log_second("PG order.buy", "response", 0, Batch.of(np.array([0.1])))
+    writer.log_second("KAFKA login.produce", "slip", 0, Batch.of(np.array([0.1])))
     writer.finish({}, [])
     assert logs(folder) == ["KAFKA.login.produce.slip.hlog", "PG.order.buy.response.hlog"]

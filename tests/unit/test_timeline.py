@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakestorm.record.histograms import Batch
 from lakestorm.record.manifest import COUNTS
 from lakestorm.record.timeline import HEADER, PERCENTILES, Timeline, timeline_csv
 
@@ -38,13 +39,15 @@ def test_outside_the_run_nothing_happened() -> None:
 
 
 @given(st.lists(st.floats(1e-6, 100), min_size=1, max_size=300))
-def test_percentiles_are_exact(seconds: list[float]) -> None:
-    """A second's percentiles are `inverted_cdf` of its durations, in milliseconds."""
+def test_percentiles_are_those_of_the_second(seconds: list[float]) -> None:
+    """A second's percentiles are `inverted_cdf` of all its durations, in whichever parts they come, within 0.1 %."""
     line = Timeline()
-    line.measure(7, np.array(seconds))
+    for part in (seconds[: len(seconds) // 2], seconds[len(seconds) // 2 :]):
+        if part:
+            line.measure(7, Batch.of(np.array(part)))
     for name, rank in zip(PERCENTILES, (0.5, 0.9, 0.95, 0.99, 0.999), strict=True):
         exact = np.quantile(seconds, rank, method="inverted_cdf") * 1e3
-        assert line.percentile(7, name) == pytest.approx(exact, abs=1e-6)
+        assert line.percentile(7, name) == pytest.approx(exact, rel=1e-3, abs=1e-6)
 
 
 def two_names() -> dict[str, Timeline]:
@@ -52,7 +55,7 @@ def two_names() -> dict[str, Timeline]:
     lines = {"PG order.buy": Timeline(), 'PG "läden", 店': Timeline()}
     for offset, line in enumerate(lines.values()):
         line.count("offered", np.arange(offset, 100.0))
-        line.measure(50, np.array([0.001, 0.002]))
+        line.measure(50, Batch.of(np.array([0.001, 0.002])))
     return lines
 
 
@@ -63,7 +66,7 @@ def test_the_file_reads_back() -> None:
     assert [int(row["second"]) for row in rows] == sorted(second for second in range(100) for _ in range(2))
     assert {row["name"] for row in rows} == {"PG order.buy", 'PG "läden", 店'}
     assert sum(int(row["offered"]) for row in rows) == 199
-    assert [row["p50_ms"] for row in rows[98:104]] == ["", "", "1.0", "1.0", "", ""]
+    assert [row["p50_ms"] for row in rows[98:104]] == ["", "", "1.000447", "1.000447", "", ""]
 
 
 @given(st.lists(st.integers(0, 100), max_size=6).map(sorted))

@@ -57,10 +57,10 @@ def test_rows_are_what_was_counted(tmp_path: Path) -> None:
     run, panel = made_run(tmp_path), Panel()
     shown(panel, run)
     rows = table(page_of(Settings.load(), panel))
-    offering = {name: tally.total.counts for name, tally in run.recorder.records.items() if tally.offers}
+    offering = {name: tally.total.counts for name, tally in run.recorder.tallies.items() if tally.offers}
     names = [name for name, counts in offering.items() if counts["offered"]]
     assert list(rows) == [ALL, *names]
-    assert len(names) < len(run.recorder.records)
+    assert len(names) < len(run.recorder.tallies)
     for name in names:
         assert [rows[name][what] for what in COUNTED] == [offering[name][what] for what in COUNTED]
     assert rows[ALL]["offered"] == sum(counts["offered"] for counts in offering.values()) > 0
