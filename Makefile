@@ -29,7 +29,8 @@ ui: setup ## sandbox and Locust's web page on loopback, until Ctrl-C
 	env $$($(BIN)/lakestorm sandbox up) sh -c '$(BIN)/python -m seed && exec $(BIN)/locust -f locustfiles/flashsale.py'
 
 test: setup lint ## lint, types, and all tests on real services; a skipped test is a failure
-	@LAKESTORM_CHROMIUM=$$(scripts/install-chromium) && export LAKESTORM_CHROMIUM && for kind in unit integration browser; do \
+	@scripts/build-programs >/dev/null & \
+	LAKESTORM_CHROMIUM=$$(scripts/install-chromium) && export LAKESTORM_CHROMIUM && for kind in unit integration browser; do \
 	echo "tests/$$kind" && $(BIN)/python -m pytest --forbid-skips tests/$$kind || exit 1; done
 
 lint: setup ## ruff and mypy

@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from tests.integration.health_endpoints import StartWatcher
 
 
+BUILT = {
+    "test_compose",
+    "test_doctor",
+    "test_entrypoints",
+    "test_operating",
+    "test_sandbox_minio",
+    "test_sysload_export",
+    "test_sysload_record",
+}
+"""Files whose tests need a program that Go builds once: they come last, `make test` builds it meanwhile."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put them last; all else stays in its order."""
+    items.sort(key=lambda item: item.path.stem in BUILT)
+
+
 @pytest.fixture(scope="session")
 def seeded(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A database that was seeded once, to be copied."""
