@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -23,23 +24,32 @@ ROOT = Path(__file__).parents[1]
 FOLDER = Path(".sandbox") / "demo"
 STOCK = "500"
 """Units of each item, where FLASHSALE_STOCK says nothing: the hot ones sell out half-way through the sale."""
-SERVICES = ("postgres", "kafka", "registry")
+SERVICES = ("postgres", "kafka", "registry", "connect")
+KEEPERS = 2
+"""Users who edit the catalogue meanwhile."""
+CANARY_EVERY_MS = "500"
+"""How often a marked order times the pipeline, where CANARY_EVERY_MS says nothing."""
 
 
 def demo(settings: Settings, say: Callable[[str], None]) -> int:
-    """Sandbox up, seed, flash sale and logins, sandbox down; the exit code of what failed first, or of the verdict.
+    """Sandbox up, seed, sale, catalogue and logins before a pipeline, sandbox down.
+
+    Returns:
+        the exit code of what failed first, or of the verdict.
 
     Raises:
         UsageError: this is no checkout, or it has no such shape.
         SandboxError: the database does not start.
     """
-    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login")]
+    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login", "catalogue")]
     files = [*scenarios, ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"]
     for file in files:
         if not file.exists():
             raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
-    users = settings.flashsale.users + settings.login.users
-    load = ["-u", f"{users}", "-t", f"{settings.flashsale.run_time:g}s"]
+    users = {"FlashSaleUser": settings.flashsale.users, "LoginUser": settings.login.users, "CatalogueUser": KEEPERS}
+    weights = [{"user_class_name": name, "weight": count} for name, count in users.items()]
+    load = ["-u", f"{sum(users.values())}", "-t", f"{settings.flashsale.run_time:g}s"]
+    load += ["--config-users", json.dumps(weights)]
     loaded = ",".join(os.path.relpath(file) for file in files)
     steps = (
         ("Filling the shop …", ["seed"]),
@@ -47,7 +57,9 @@ def demo(settings: Settings, say: Callable[[str], None]) -> int:
     )
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):
-        environment = child_environment({"FLASHSALE_STOCK": stock_of(settings), **sandbox.env()})
+        canary = str(settings.pipeline.canary_every_ms or CANARY_EVERY_MS)
+        asked = {"FLASHSALE_STOCK": stock_of(settings), "CANARY_EVERY_MS": canary}
+        environment = child_environment({**asked, **sandbox.env()})
         for sentence, arguments in steps:
             say(sentence)
             code = run_to_end([sys.executable, "-m", *arguments], environment)
