@@ -68,7 +68,7 @@ class LiveRun(ProcessRun):
         self._crew = crew
         self._names = [scenario.name for scenario in scenarios]
         self._ended_at: float | None = None
-        self.each_second.append(self._note_users)
+        self.each_second.append(lambda _second, users: self.note_users(users))
         if crew is not None:
             self.each_second.append(crew.look)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began_at))
@@ -184,7 +184,8 @@ class LiveRun(ProcessRun):
         found = self.self_readings() | {"invalid": generator_faults(requests), "incomplete": self.recorder.gaps}
         return found if self._crew is None else found | {"workers": self._crew.summary()}
 
-    def _note_users(self, _second: int, users: int) -> None:
+    def note_users(self, users: int) -> None:
+        """So many are there at this moment."""
         self.users_peak = max(self.users_peak, users)
 
 

@@ -83,6 +83,7 @@ class Session:
         events.init_command_line_parser.add_listener(self.set_defaults)
         events.init.add_listener(self.check)
         events.test_start.add_listener(self.start)
+        events.spawning_complete.add_listener(self.note_users)
         events.test_stopping.add_listener(self.drain)
         events.test_stop.add_listener(self.stop)
         events.user_error.add_listener(self.note_bug)
@@ -118,6 +119,11 @@ class Session:
         elif exit_on_error(lambda: self._start_on_page(environment)):
             self.live = None
             gevent.spawn(stop_once_begun, environment.runner)
+
+    def note_users(self, user_count: int, **_: Any) -> None:
+        """A ramp is over: more users than at any look, once a second, may have been there."""
+        if self.live is not None:
+            self.live.note_users(user_count)
 
     def terminate(self) -> None:
         """SIGTERM while a shape runs headless: Locust listens for it only when the shape is over."""

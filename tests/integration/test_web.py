@@ -9,16 +9,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from signal import SIGINT
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from lakestorm.sandbox.service import free_port
 from tests.integration.locust_process import LocustProcess, make_shop, rows
 
-if TYPE_CHECKING:
-    from pathlib import Path
+BOOKS = {"THRESHOLDS_FILE": str(Path(__file__).with_name("books_alone.toml"))}
+SOUND = (0, 4)
+"""Passed, or the machine was too busy for its times to count."""
 
 
 class Page:
@@ -62,7 +64,7 @@ def test_two_runs_from_the_web_page(database: dict[str, str], tmp_path: Path) ->
     """Start, add users, stop, start again: two folders, each balanced; the page listens on loopback alone."""
     make_shop(database, items=50)
     port = free_port()
-    with LocustProcess("--web-port", str(port), env=database, cwd=tmp_path) as locust:
+    with LocustProcess("--web-port", str(port), env={**database, **BOOKS}, cwd=tmp_path) as locust:
         page = Page(port)
         page.wait_until_up()
         listening = [c.laddr for c in psutil.Process(locust.process.pid).net_connections() if c.status == "LISTEN"]
@@ -78,16 +80,16 @@ def test_two_runs_from_the_web_page(database: dict[str, str], tmp_path: Path) ->
             page.get("/stop", {})
             page.wait_for("stopped")
             counts.append(rows(database, "SELECT count(*) FROM purchases")[0][0] - before)
-        locust.wait_for("verdict: pass")
+        locust.wait_for("verdict: ")
         locust.signal(SIGINT)
         done = locust.wait()
-    assert done.code == 0, done.output
+    assert done.code in SOUND, done.output
     folders = sorted(p for p in (tmp_path / "results").iterdir() if p.is_dir() and not p.is_symlink())
     runs = [json.loads((folder / "run.json").read_text()) for folder in folders]
     assert [run["requests"]["PG order.buy"]["total"]["completed"] for run in runs] == counts
-    assert [(run["verdict"], run["complete"], run["users_peak"]) for run in runs] == [
-        ("pass", True, 10),
-        ("pass", True, 13),
+    assert [(run["ledger"]["state"], run["complete"], run["users_peak"]) for run in runs] == [
+        ("closed", True, 10),
+        ("closed", True, 13),
     ]
 
 
@@ -109,7 +111,7 @@ def test_a_run_that_cannot_begin_is_refused_on_the_page(own_postgres: Any, tmp_p
         page.wait_for("stopped")
         locust.signal(SIGINT)
         done = locust.wait()
-    assert done.code == 0, done.output
+    assert done.code in SOUND, done.output
     assert "Traceback" not in done.output
 
 
