@@ -30,10 +30,8 @@ ui: setup ## sandbox and Locust's web page on loopback, until Ctrl-C
 
 test: setup lint ## lint, types, and all tests on real services; a skipped test is a failure
 	@scripts/build-programs >/dev/null & \
-	LAKESTORM_CHROMIUM=$$(scripts/install-chromium) && export LAKESTORM_CHROMIUM && \
-	echo tests/unit && $(BIN)/python -m pytest --forbid-skips tests/unit && \
-	echo tests/integration && scripts/test-integration --forbid-skips && \
-	echo tests/browser && $(BIN)/python -m pytest --forbid-skips tests/browser
+	LAKESTORM_CHROMIUM=$$(scripts/install-chromium) && export LAKESTORM_CHROMIUM && for kind in unit integration browser; do \
+	echo "tests/$$kind" && $(BIN)/python -m pytest --forbid-skips tests/$$kind || exit 1; done
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy

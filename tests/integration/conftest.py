@@ -33,21 +33,8 @@ BUILT = {
 """Files whose tests need a program that Go builds once: they come last, `make test` builds it meanwhile."""
 
 
-STREAMS = {"kafka", "registry", "pipeline", "pipeline_box"}
-"""Fixtures that are brokers, or stand on one."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--half`: two processes side by side take half the time, and each starts the shared services that it needs."""
-    parser.addoption("--half", choices=("streams", "rest"), help="files with tests on brokers, or all others")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the half; put those last that need a program built."""
-    streaming = {item.path for item in items if STREAMS & set(getattr(item, "fixturenames", ()))}
-    half = config.getoption("--half")
-    if half is not None:
-        items[:] = [item for item in items if (item.path in streaming) == (half == "streams")]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put them last; all else stays in its order."""
     items.sort(key=lambda item: item.path.stem in BUILT)
 
 

@@ -36,6 +36,12 @@ class Finished:
     folder: Path
 
     @property
+    def sound_code(self) -> int:
+        """The exit code; 0 for a run that is invalid only because the machine was so busy that the load came late."""
+        is_late = self.code == 4 and all("the generator itself was late" in reason for reason in self.run["reasons"])
+        return 0 if is_late else self.code
+
+    @property
     def run(self) -> dict[str, Any]:
         """run.json."""
         found: dict[str, Any] = json.loads((self.folder / "run.json").read_text())

@@ -62,7 +62,7 @@ def calm(pipeline: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_canaries_are_requests_like_others(calm: Finished) -> None:
     """They stand in the record and in Locust's own table, completed, one a period, and none is a user of -u's."""
     total = calm.total(NAME)
-    assert calm.code == 0, calm.output
+    assert calm.sound_code == 0, calm.output
     assert total["offered"] == total["completed"] == account(calm)["completed"]
     assert total["offered"] >= 30
     assert calm.run["users_peak"] == 1

@@ -38,7 +38,7 @@ def test_completed_buys_are_the_rows_in_the_table(database: dict[str, str], tmp_
     """A plain run passes, balances, and its completed buys are exactly what SELECT count(*) finds."""
     make_shop(database, items=100)
     done = run_locust("-u", "20", "-r", "20", "-t", "5s", env=database, cwd=tmp_path)
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     assert "verdict: pass" in done.output
     assert_balanced(done.run)
     buys = done.total("PG order.buy")
@@ -261,7 +261,7 @@ def test_a_signal_ends_a_run_properly(database: dict[str, str], tmp_path: Path, 
         locust.wait_for_buys(database, 100)
         locust.signal(number)
         done = locust.wait()
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     assert done.run["complete"] is True
     assert done.total("PG order.buy")["completed"] == rows(database, COUNT)[0][0]
 

@@ -73,7 +73,7 @@ def assert_whole(done: Finished) -> None:
 def test_what_is_acknowledged_is_what_a_consumer_reads(twins: Any) -> None:
     """The topic holds exactly the acknowledged records; Confluent's deserializer reads six texts, keyed by account."""
     env, done, _ = twins[0]
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     assert_whole(done)
     topic = topic_of(env)
     assert len(topic.messages) == done.ledger["events_acknowledged"] == done.ledger["events_in_topic"]
@@ -219,7 +219,7 @@ def test_disorder_is_counted_exactly(platform: dict[str, str], tmp_path: Path) -
     ratios |= {"LOGIN_LATE_BY_S": str(LATE_BY_S)}
     env = fresh(platform, **ratios, **people, LOGIN_GEN_EVERY_MS="20", RANDOM_SEED="7")
     done = login_run(env, tmp_path, "-u", "20", "-t", "4s")
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     assert_whole(done)
     topic = topic_of(env)
     logins = done.total(PRODUCE)["completed"]
@@ -268,7 +268,7 @@ def test_the_closed_loop_keeps_its_window(platform: dict[str, str], tmp_path: Pa
     window = 500
     env = fresh(platform, LOGIN_GEN_EVERY_MS="0", LOGIN_IN_FLIGHT=str(window), LOGIN_BACKFILL_DAYS="0")
     done = login_run(env, tmp_path, "-u", "5", "-t", "2s")
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     assert_whole(done)
     total = done.total(PRODUCE)
     assert total["completed"] == len(messages_of(env, env["LOGIN_TOPIC"])) > 3 * window
@@ -325,12 +325,12 @@ def test_a_signal_drains_and_a_second_run_goes_on(platform: dict[str, str], tmp_
         time.sleep(2)
         locust.signal(SIGTERM)
         first = locust.wait()
-    assert first.code == 0, first.output
+    assert first.sound_code == 0, first.output
     assert_whole(first)
     before = topic_of(env)
     assert len(before.messages) == first.ledger["events_acknowledged"]
     second = login_run(env, tmp_path, "-u", "20", "-t", "3s")
-    assert second.code == 0, second.output
+    assert second.sound_code == 0, second.output
     assert_whole(second)
     after = topic_of(env)
     assert len(after.messages) - len(before.messages) == second.ledger["events_acknowledged"] > 500
@@ -348,7 +348,7 @@ def test_a_sale_and_logins_in_one_run(platform: dict[str, str], database: dict[s
     env = fresh({**platform, **database})
     both = f"{FLASHSALE},{LOGIN_FILE}"
     done = run_locust("-u", "20", "-r", "20", "-t", "4s", env=env, cwd=tmp_path, file=both)
-    assert done.code == 0, done.output
+    assert done.sound_code == 0, done.output
     ledger = json.loads((done.folder / "ledger.json").read_text())
     assert ledger["state"] == "closed"
     assert ledger["lines"] == rows(database, "SELECT count(*) FROM purchases")[0][0] > 100

@@ -93,7 +93,7 @@ def watched(kafka: dict[str, str], registry: dict[str, str], tmp_path_factory: p
     )
     try:
         run = run_locust("-u", "30", "-r", "30", "-t", "15s", env=env, cwd=cwd, file=LOGIN)
-        assert run.code == 0, run.output
+        assert run.sound_code == 0, run.output
         detector.send_signal(signal.SIGTERM)
         _, said = detector.communicate(timeout=LIMIT_S)
     finally:
