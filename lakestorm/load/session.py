@@ -196,6 +196,8 @@ class Session:
             environment.shape_class.prepare()
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
+        if leads:
+            self._judge = Judge(settings, self.scenarios)
         versions: dict[str, str] = {}
         for scenario in self.scenarios:
             versions |= scenario.check(settings)
@@ -203,7 +205,6 @@ class Session:
         if not leads:
             self._link_to_master(environment)
             return ExitCode.PASSED
-        self._judge = Judge(settings, self.scenarios)
         versions |= beside.check(settings)
         self._machine = machine() | {"services": versions}
         if isinstance(environment.runner, MasterRunner):
