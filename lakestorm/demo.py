@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(".sandbox") / "demo"
-STOCK = "500"
+STOCK = "200"
 """Units of each item, where FLASHSALE_STOCK says nothing: the hot ones sell out half-way through the sale."""
 SERVICES = ("postgres", "kafka", "registry", "connect")
+SLOWER = 3
+"""The periods of shoppers and logins times this: five services share the machine with the load, and it shall be on time."""
 KEEPERS = 2
 """Users who edit the catalogue meanwhile."""
 CANARY_EVERY_MS = "500"
@@ -58,7 +60,12 @@ def demo(settings: Settings, say: Callable[[str], None]) -> int:
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):
         canary = str(settings.pipeline.canary_every_ms or CANARY_EVERY_MS)
-        asked = {"FLASHSALE_STOCK": stock_of(settings), "CANARY_EVERY_MS": canary}
+        asked = {
+            "FLASHSALE_STOCK": stock_of(settings),
+            "CANARY_EVERY_MS": canary,
+            "PURCHASE_GEN_EVERY_MS": str(SLOWER * settings.purchase.gen_every_ms),
+            "LOGIN_GEN_EVERY_MS": str(SLOWER * settings.login.gen_every_ms),
+        }
         environment = child_environment({**asked, **sandbox.env()})
         for sentence, arguments in steps:
             say(sentence)
