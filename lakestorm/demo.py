@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -22,36 +21,25 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(".sandbox") / "demo"
-STOCK = "200"
+STOCK = "500"
 """Units of each item, where FLASHSALE_STOCK says nothing: the hot ones sell out half-way through the sale."""
-SERVICES = ("postgres", "kafka", "registry", "connect")
-SLOWER = 3
-"""The periods of shoppers and logins times this: five services share the machine with the load, and it shall be on time."""
-KEEPERS = 2
-"""Users who edit the catalogue meanwhile."""
-CANARY_EVERY_MS = "500"
-"""How often a marked order times the pipeline, where CANARY_EVERY_MS says nothing."""
+SERVICES = ("postgres", "kafka", "registry")
 
 
 def demo(settings: Settings, say: Callable[[str], None]) -> int:
-    """Sandbox up, seed, sale, catalogue and logins before a pipeline, sandbox down.
-
-    Returns:
-        the exit code of what failed first, or of the verdict.
+    """Sandbox up, seed, flash sale and logins, sandbox down; the exit code of what failed first, or of the verdict.
 
     Raises:
         UsageError: this is no checkout, or it has no such shape.
         SandboxError: the database does not start.
     """
-    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login", "catalogue")]
+    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login")]
     files = [*scenarios, ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"]
     for file in files:
         if not file.exists():
             raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
-    users = {"FlashSaleUser": settings.flashsale.users, "LoginUser": settings.login.users, "CatalogueUser": KEEPERS}
-    weights = [{"user_class_name": name, "weight": count} for name, count in users.items()]
-    load = ["-u", f"{sum(users.values())}", "-t", f"{settings.flashsale.run_time:g}s"]
-    load += ["--config-users", json.dumps(weights)]
+    users = settings.flashsale.users + settings.login.users
+    load = ["-u", f"{users}", "-t", f"{settings.flashsale.run_time:g}s"]
     loaded = ",".join(os.path.relpath(file) for file in files)
     steps = (
         ("Filling the shop …", ["seed"]),
@@ -59,14 +47,7 @@ def demo(settings: Settings, say: Callable[[str], None]) -> int:
     )
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):
-        canary = str(settings.pipeline.canary_every_ms or CANARY_EVERY_MS)
-        asked = {
-            "FLASHSALE_STOCK": stock_of(settings),
-            "CANARY_EVERY_MS": canary,
-            "PURCHASE_GEN_EVERY_MS": str(SLOWER * settings.purchase.gen_every_ms),
-            "LOGIN_GEN_EVERY_MS": str(SLOWER * settings.login.gen_every_ms),
-        }
-        environment = child_environment({**asked, **sandbox.env()})
+        environment = child_environment({"FLASHSALE_STOCK": stock_of(settings), **sandbox.env()})
         for sentence, arguments in steps:
             say(sentence)
             code = run_to_end([sys.executable, "-m", *arguments], environment)
