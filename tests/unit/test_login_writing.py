@@ -77,4 +77,4 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
         login = login_of(number % 7, number, number << 14, Device(str(number % 5), "", ""))
         assert write(login)[1] == by_fastavro(login, 1)
-    assert all(len(kept) <= 3 for kept in (write._whose, write._uppers, write._lowers, write._by_what))
+    assert all(len(kept) <= 3 for kept in (write._whose, write._halves, write._by_what))
