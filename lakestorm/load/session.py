@@ -109,7 +109,7 @@ class Session:
         Where users are brought to a late worker before it has checked anything, they wait: see `live_run`.
         """
         environment.lakestorm = self
-        if isinstance(environment.runner, WorkerRunner):
+        if is_worker(environment):
             return
         environment.process_exit_code = ExitCode.BROKE  # until a verdict says otherwise
         if environment.web_ui is None and environment.shape_class is not None:
@@ -188,7 +188,7 @@ class Session:
             print_summary(run, live.folder)
 
     def _check(self, environment: Environment) -> int:
-        leads = not isinstance(environment.runner, WorkerRunner)
+        leads = not is_worker(environment)
         if leads:
             check_binding(environment, self.settings.web)
         settings = settings_of_run(self.settings, environment.parsed_options)
@@ -320,6 +320,16 @@ def stop_once_begun(runner: LocalRunner) -> None:
     runner.stop()
 
 
+def is_worker(environment: Environment) -> bool:
+    """Whether this process makes load for a master.
+
+    The options know; the runner may not be there yet: Locust greets the master inside its constructor, and a run that
+    goes on can bring users to a late worker before the constructor has returned.
+    """
+    options = environment.parsed_options
+    return isinstance(environment.runner, WorkerRunner) if options is None else bool(options.worker)
+
+
 def live_run(environment: Environment) -> ProcessRun:
     """The run that users of this environment belong to.
 
@@ -327,7 +337,7 @@ def live_run(environment: Environment) -> ProcessRun:
     """
     session: Session = environment.lakestorm
     live: ProcessRun | None = session.live
-    if isinstance(environment.runner, WorkerRunner):
+    if is_worker(environment):
         session.checked.wait(WAIT_S)
         live = session.link.running_run() if session.link is not None else None
     if live is None:

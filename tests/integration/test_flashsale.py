@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.locust_process import ROOT, LocustProcess, make_shop, open_database, rows, run_locust
+from tests.integration.locust_process import (
+    BOOKS_ALONE,
+    ROOT,
+    LocustProcess,
+    make_shop,
+    open_database,
+    rows,
+    run_locust,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,7 +265,8 @@ def test_locusts_own_percentiles_agree(database: dict[str, str], tmp_path: Path)
 def test_a_signal_ends_a_run_properly(database: dict[str, str], tmp_path: Path, number: Any) -> None:
     """Ctrl-C and SIGTERM drain the run, write its results and give the verdict's exit code."""
     make_shop(database, items=50)
-    with LocustProcess("--headless", "-u", "10", "-r", "10", "-t", "60s", env=database, cwd=tmp_path) as locust:
+    env = {**database, **BOOKS_ALONE}
+    with LocustProcess("--headless", "-u", "10", "-r", "10", "-t", "60s", env=env, cwd=tmp_path) as locust:
         locust.wait_for_buys(database, 100)
         locust.signal(number)
         done = locust.wait()

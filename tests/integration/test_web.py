@@ -9,16 +9,17 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 from signal import SIGINT
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from lakestorm.sandbox.service import free_port
-from tests.integration.locust_process import LocustProcess, make_shop, rows
+from tests.integration.locust_process import BOOKS_ALONE, LocustProcess, make_shop, rows
 
-BOOKS = {"THRESHOLDS_FILE": str(Path(__file__).with_name("books_alone.toml"))}
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SOUND = (0, 4)
 """Passed, or the machine was too busy for its times to count."""
 
@@ -64,7 +65,7 @@ def test_two_runs_from_the_web_page(database: dict[str, str], tmp_path: Path) ->
     """Start, add users, stop, start again: two folders, each balanced; the page listens on loopback alone."""
     make_shop(database, items=50)
     port = free_port()
-    with LocustProcess("--web-port", str(port), env={**database, **BOOKS}, cwd=tmp_path) as locust:
+    with LocustProcess("--web-port", str(port), env={**database, **BOOKS_ALONE}, cwd=tmp_path) as locust:
         page = Page(port)
         page.wait_until_up()
         listening = [c.laddr for c in psutil.Process(locust.process.pid).net_connections() if c.status == "LISTEN"]

@@ -14,7 +14,7 @@ import pytest
 
 from lakestorm.record.folder import Results
 from lakestorm.sandbox.service import free_port
-from tests.integration.locust_process import FLASHSALE, ROOT, LocustProcess, make_shop, rows, run_locust
+from tests.integration.locust_process import BOOKS_ALONE, FLASHSALE, ROOT, LocustProcess, make_shop, rows, run_locust
 from tests.integration.test_shapes import is_sound
 
 if TYPE_CHECKING:
@@ -28,9 +28,24 @@ LIGHT = {
     "PURCHASE_GEN_EVERY_MS": "50",
     "POSTGRES_POOL_SIZE": "5",
     "FLASHSALE_STOCK": "100000",
-    "THRESHOLDS_FILE": str(ROOT / "tests" / "integration" / "books_alone.toml"),
+    **BOOKS_ALONE,
 }
-"""Little load, and a verdict by the books alone: a busy machine may cancel what it likes."""
+"""Little load."""
+SLOW_GREETING = """
+import gevent
+from locust.runners import WorkerRunner
+
+greet = WorkerRunner.__init__
+
+
+def slowly(self, *args, **kwargs):
+    greet(self, *args, **kwargs)
+    gevent.sleep(1.5)
+
+
+WorkerRunner.__init__ = slowly
+"""
+"""A worker that is sent users before Locust has made its runner, as happens on a busy machine."""
 SPIKE = f"{FLASHSALE},{ROOT / 'loadshapes' / 'spike.py'}"
 
 
@@ -97,8 +112,10 @@ def test_workers_take_part_from_other_machines(database: dict[str, str], tmp_pat
         LocustProcess(*leading, *asked, env=env, cwd=folders[0]) as master,
         LocustProcess(*to_master, env={**env, "PURCHASE_ZIPF": "0.5"}, cwd=folders[1]) as one,
     ):
-        master.wait_for("All users spawned")
-        with LocustProcess(*to_master, env=env, cwd=folders[2]) as late:
+        master.wait_for_buys(env, 20)
+        greeting = tmp_path / "slow_greeting.py"
+        greeting.write_text(SLOW_GREETING)
+        with LocustProcess(*to_master, env=env, cwd=folders[2], file=f"{FLASHSALE},{greeting}") as late:
             done = master.wait()
             ended = [late.wait(), one.wait()]
             assert [worker.code for worker in ended] == [0, 0], ended[0].output
@@ -106,6 +123,7 @@ def test_workers_take_part_from_other_machines(database: dict[str, str], tmp_pat
     assert 'PURCHASE_ZIPF is "0.5" there and "0.99" on the master' in done.output
     assert [w["state"] for w in workers_of(done)] == ["drained", "drained"]
     assert len(list(done.folder.glob("orders-*.bin"))) == 2
+    assert not (folders[2] / "results").exists()
 
 
 def test_a_lost_worker_is_named(database: dict[str, str], tmp_path: Path) -> None:
