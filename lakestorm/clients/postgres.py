@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import psycopg2.extensions
 from lakestorm.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lakestorm.settings import PostgresSettings
 
 CONNECT_FAILED = "08001"
@@ -44,12 +47,19 @@ def connect(settings: PostgresSettings, *, application_name: str, autocommit: bo
     Raises:
         UnreachableError: nothing answers, or it refuses; names host, port and the server's own words.
     """
-    try:
+    with told_as_unreachable(settings):
         backend = open_backend(settings, application_name)
-    except psycopg2.OperationalError as error:
-        raise unreachable(settings, error) from error
     backend.autocommit = autocommit
     return backend
+
+
+@contextlib.contextmanager
+def told_as_unreachable(settings: PostgresSettings) -> Iterator[None]:
+    """Turns the driver's refusal into ours: UnreachableError."""
+    try:
+        yield
+    except psycopg2.OperationalError as error:
+        raise unreachable(settings, error) from error
 
 
 def unreachable(settings: PostgresSettings, error: psycopg2.OperationalError) -> UnreachableError:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import collections
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycogreen.gevent
 import psycopg2
 
 from lakestorm.clients.catalogue_edits import last_item_id, remove_items
 from lakestorm.clients.lookup import identify
 from lakestorm.clients.pool import Pool
-from lakestorm.clients.postgres import open_backend, unreachable
+from lakestorm.clients.postgres import open_backend, told_as_unreachable
 from lakestorm.clients.purchases import ids_of
 from lakestorm.load.measuring import Meter
 from lakestorm.load.purchases import check_database
@@ -43,18 +42,12 @@ class Catalogue:
 
     def check(self, settings: Settings) -> dict[str, str]:
         """As for a sale: the database answers and has our tables with rows in them."""
-        psycogreen.gevent.patch_psycopg()
-        try:
-            return check_database(settings)
-        except psycopg2.OperationalError as error:
-            raise unreachable(settings.postgres, error) from error
+        return check_database(settings)
 
     def begin(self, context: RunContext) -> CatalogueRun:
         """Open the pool, and look at what there is to edit."""
-        try:
+        with told_as_unreachable(context.settings.postgres):
             return CatalogueRun(context)
-        except psycopg2.OperationalError as error:
-            raise unreachable(context.settings.postgres, error) from error
 
 
 class CatalogueRun:
@@ -85,10 +78,6 @@ class CatalogueRun:
         self._pool.give(backend)
         self.on_sale: collections.deque[int] = collections.deque()
         self._unretired: set[int] = set()
-
-    def orders(self) -> dict[str, Any]:
-        """Nothing: the shop stands in the database."""
-        return {}
 
     def start(self) -> None:
         """Nothing goes on beside the users."""

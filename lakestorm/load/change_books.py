@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg2
 
@@ -56,10 +56,6 @@ class ChangeBooks:
             "starts": {str(partition): end for partition, (_, end) in before.items()},
         }
         write_text(context.folder / "cdc.json", json.dumps(facts))
-
-    def orders(self) -> dict[str, Any]:
-        """It is the leader's alone."""
-        return {}
 
     def start(self) -> None:
         """Nothing goes on beside the users."""

@@ -116,9 +116,8 @@ class Crew:
         self.broke = False
         wait_until(lambda: all(client in self._known for client in self._clients()), READY_S)
         self._begin = dict(begin)
-        clients = [client for client in self._clients() if client in self._known]
-        for number, client_id in enumerate(clients):
-            self._tell_begin(client_id, share=(number, len(clients)))
+        for client_id in [client for client in self._clients() if client in self._known]:
+            self._tell_begin(client_id)
         wait_until(lambda: not self._in_state("enlisted"), READY_S)
         late = [f"{member.name} did not get ready within {READY_S:.0f} s" for member in self._in_state("enlisted")]
         refused = [f"{member.name}: {member.refused}" for member in self._in_state("refused")]
@@ -221,17 +220,17 @@ class Crew:
     def _send(self, kind: str, data: Mapping[str, Any], client_id: str) -> None:
         self._runner.send_message(kind, dict(data), client_id)
 
-    def _tell_begin(self, client_id: str, share: tuple[int, int] | None) -> None:
+    def _tell_begin(self, client_id: str) -> None:
         member = Member(client_id, len(self._members) + 1, self._known.get(client_id, {}))
         self._members[client_id] = member
-        self._send(messages.BEGIN, {**(self._begin or {}), "process": member.process, "share": share}, client_id)
+        self._send(messages.BEGIN, {**(self._begin or {}), "process": member.process}, client_id)
 
     def _tell_go(self, member: Member) -> None:
         member.state = "running"
         self._send(messages.GO, self._go or {}, member.client_id)
 
     def _heard(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """A worker is there. In the middle of a run it is taken in; it has no share of what was dealt out before."""
+        """A worker is there. In the middle of a run it is taken in."""
         about = data.get(messages.ABOUT)
         if about is None or client_id in self._known:
             return
@@ -239,7 +238,7 @@ class Crew:
         for difference in differences(self._settings, about["settings"]):
             say(f"Worker on {about['host']}: {difference}")
         if self._begin is not None and client_id not in self._members:
-            self._tell_begin(client_id, share=None)
+            self._tell_begin(client_id)
 
     def _ping(self, msg: Message, **_: Any) -> None:
         self._send(messages.PONG, {"asked_s": msg.data["asked_s"], "master_s": time.perf_counter()}, msg.node_id)

@@ -83,27 +83,22 @@ class LiveRun(ProcessRun):
         try:
             self.begin(scenarios, self.recorder, self.folder)
             if self._crew is not None:
-                self._enlist(self._crew, scenarios)
+                self._enlist(self._crew)
         except BaseException:
+            self.abandon()
             self._writer.close()
             raise
 
-    def _enlist(self, crew: Crew, scenarios: Sequence[Scenario]) -> None:
-        orders = {scenario.name: part.orders() for scenario, part in zip(scenarios, self.parts, strict=False)}
+    def _enlist(self, crew: Crew) -> None:
         facts = self.facts
         told = {
             "run": facts.key.hex,
             "doors_open_s": facts.doors_open_s,
             "run_time_s": facts.run_time_s,
             "users": facts.users,
-            "orders": orders,
             "overrides": overrides_of(self.environment.parsed_options),
         }
-        try:
-            crew.enlist(told, self.recorder, self.folder)
-        except BaseException:
-            self.abandon()
-            raise
+        crew.enlist(told, self.recorder, self.folder)
 
     def beside(self, context: RunContext) -> Iterator[RunPart]:
         """What the pipeline's settings add."""

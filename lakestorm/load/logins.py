@@ -124,10 +124,6 @@ class LoginRun:
             self.abandon()
             raise
 
-    def orders(self) -> dict[str, Any]:
-        """Nothing: it is one process that has the accounts."""
-        return {}
-
     def start(self) -> None:
         """Event time begins behind the history, and ends at the wall clock's now however long that took to write."""
         self._began = self._context.clock_origin()

@@ -8,9 +8,8 @@ ABOUT = "lakestorm"
 PING, PONG = "lakestorm_ping", "lakestorm_pong"
 """Worker, at `asked_s` by its clock; the master's answer, with `master_s` by its own."""
 BEGIN = "lakestorm_begin"
-"""Master: get ready for a run. `run` (its key), `process`, `share` [number, of] or None, `doors_open_s`,
-`run_time_s`, `users`, `overrides` {setting: text, of the command line or the form}, `orders` {scenario: what its part
-on the master decided for all}."""
+"""Master: get ready for a run. `run` (its key), `process`, `doors_open_s`, `run_time_s`, `users`, `overrides` {setting:
+text, of the command line or the form}."""
 READY = "lakestorm_ready"
 """Worker: I am. `clock_error_ms`."""
 REFUSED = "lakestorm_refused"

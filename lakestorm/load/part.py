@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,15 +25,11 @@ class Role:
         process: its number in order references and names of files; 0 leads.
         leads: whether it photographs the books, watches, and writes the results.
         loads: whether users run in it.
-        share: (number, of): which part of what is dealt out among processes is its own; None if it came too late.
-        orders: what the part on the leader has decided for all, by scenario.
     """
 
     process: int = 0
     leads: bool = True
     loads: bool = True
-    share: tuple[int, int] | None = (0, 1)
-    orders: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def file(self, name: str) -> str:
         """A file's name that is this process's alone: `orders.bin`, or `orders-2.bin`."""
@@ -58,8 +54,6 @@ class RunContext:
     """Most users at one time; None if nobody knows, as where people move them by hand."""
     clock_origin: Callable[[], float]
     """The clock's reading at second 0, once the run has started."""
-    started_at: Callable[[], float]
-    """When that was, in seconds since 1970 by the leader's clock."""
 
 
 class RunRecord(Protocol):
@@ -82,9 +76,6 @@ class RunPart(Protocol):
 
     has_books: bool
     """Whether it writes evidence that an audit can read."""
-
-    def orders(self) -> dict[str, Any]:
-        """On the leader: what it decided for all processes; of what msgpack takes. Given to them as `role.orders`."""
 
     def start(self) -> None:
         """The clock runs: whatever goes on beside the users begins."""

@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
@@ -56,10 +56,6 @@ class Probing:
         except BaseException:
             self.abandon()
             raise
-
-    def orders(self) -> dict[str, Any]:
-        """It is the leader's alone."""
-        return {}
 
     def start(self) -> None:
         """Readings count from now on."""

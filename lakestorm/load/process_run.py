@@ -65,7 +65,7 @@ class ProcessRun:
         self._over = gevent.event.Event()
 
     def begin(self, scenarios: Sequence[Scenario], record: RunRecord, folder: Path) -> None:
-        """Make the parts; if one refuses, those before it are let go of."""
+        """Make the parts. If one refuses, the caller lets go of those before it: see `abandon`."""
         context = RunContext(
             environment=self.environment,
             settings=self.settings,
@@ -77,14 +77,9 @@ class ProcessRun:
             run_time_s=self.facts.run_time_s,
             users=self.facts.users,
             clock_origin=lambda: self.origin,
-            started_at=lambda: self.started_at,
         )
-        try:
-            self.parts += (scenario.begin(context) for scenario in scenarios)
-            self.parts += self.beside(context)
-        except BaseException:
-            self.abandon()
-            raise
+        self.parts += (scenario.begin(context) for scenario in scenarios)
+        self.parts += self.beside(context)
 
     def beside(self, context: RunContext) -> Iterator[RunPart]:  # noqa: ARG002 - for those who have some
         """Parts that come beside the scenarios' own."""

@@ -7,16 +7,15 @@ import functools
 import json
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 import psycogreen.gevent
-import psycopg2
 
 from lakestorm.clients.audit import take_baseline
 from lakestorm.clients.lookup import identify
 from lakestorm.clients.pool import Pool
-from lakestorm.clients.postgres import connect, open_backend, unreachable
+from lakestorm.clients.postgres import connect, open_backend, told_as_unreachable
 from lakestorm.clients.purchases import ids_of, missing_columns, prepare, restock, set_stock
 from lakestorm.errors import LakestormError, PlatformError, SettingsError
 from lakestorm.load.measuring import Meter
@@ -61,18 +60,12 @@ class FlashSale:
 
     def check(self, settings: Settings) -> dict[str, str]:
         """The database answers, has our tables with rows in them, takes our connections, and greenlets overlap."""
-        psycogreen.gevent.patch_psycopg()
-        try:
-            return check_database(settings)
-        except psycopg2.OperationalError as error:
-            raise unreachable(settings.postgres, error) from error
+        return check_database(settings)
 
     def begin(self, context: RunContext) -> PurchaseRun:
         """Open the pool, set the stock, photograph the books."""
-        try:
+        with told_as_unreachable(context.settings.postgres):
             return PurchaseRun(context)
-        except psycopg2.OperationalError as error:
-            raise unreachable(context.settings.postgres, error) from error
 
 
 class PurchaseRun:
@@ -105,10 +98,6 @@ class PurchaseRun:
         self.stock = self._photograph(backend) if role.leads else {}
         self.sale = self._sale(list(self.stock) or ids_of(backend, "items", ITEMS_MAX), ids_of(backend, "users"))
         backend.close()
-
-    def orders(self) -> dict[str, Any]:
-        """Nothing: what is for sale stands in the database, and every process reads the same there."""
-        return {}
 
     def start(self) -> None:
         """Begin to watch the stock, and to restock if asked to; one process does.
@@ -223,13 +212,15 @@ class PurchaseRun:
 
 
 def check_database(settings: Settings) -> dict[str, str]:
-    """All checks before a run; the server's version."""
-    backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
-    version = backend.get_parameter_status("server_version") or "unknown"
-    check_tables(backend)
-    check_connections(backend, settings)
-    backend.close()
-    check_overlap(settings)
+    """All checks before a run on the shop; the server's version. Raises what `Scenario.check` may."""
+    psycogreen.gevent.patch_psycopg()
+    with told_as_unreachable(settings.postgres):
+        backend = connect(settings.postgres, application_name="lakestorm check", autocommit=True)
+        version = backend.get_parameter_status("server_version") or "unknown"
+        check_tables(backend)
+        check_connections(backend, settings)
+        backend.close()
+        check_overlap(settings)
     return {"postgresql": version}
 
 

@@ -97,8 +97,7 @@ class WorkerRun(ProcessRun):
             run_time_s=told["run_time_s"],
             users=told["users"],
         )
-        share = tuple(told["share"]) if told["share"] else None
-        role = Role(process=told["process"], leads=False, share=share, orders=told["orders"])
+        role = Role(process=told["process"], leads=False)
         settings = overridden(settings, told["overrides"], mend=MEND)
         super().__init__(environment, settings, facts, role)
         self._records = Records(warmup_s=settings.run.warmup_s, tell=to_locust(self))
@@ -107,7 +106,7 @@ class WorkerRun(ProcessRun):
         try:
             self.begin(scenarios, self._reports, Path(self._folder.name))
         except BaseException:
-            self._folder.cleanup()
+            self.abandon()
             raise
 
     def start(self, origin: float, started_at: float) -> None:

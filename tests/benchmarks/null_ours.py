@@ -28,10 +28,6 @@ class NullPart:
     def __init__(self, context: RunContext) -> None:
         self.meter = Meter(context.recorder.add(NAME, closed_loop=True), context.environment)
 
-    def orders(self) -> dict[str, Any]:
-        """Nothing to agree on."""
-        return {}
-
     def start(self) -> None:
         """Nothing goes on beside the users."""
 
