@@ -7,25 +7,25 @@ device adds to a record is the same bytes every time, and only the time is new.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from lakestorm.model.event_time import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lakestorm.model.devices import Device
     from lakestorm.model.logins import Login
 
 KEPT = 200_000
-"""Parts of one kind that are kept; then it begins anew."""
+"""Accounts whose part is kept; for the rest it is made anew each time."""
+DEVICES = 10_000
+"""Devices whose part is kept; then it begins anew."""
+HALVES = 1 << 16
+"""Halves that an address may have."""
 SHORT = tuple(bytes([length << 1]) for length in range(64))
 """Lengths that are one byte in Avro."""
 
 BEFORE_KEY = 6
 """Bytes before the account's number: the header, and the number's length, which is short."""
-
-K = TypeVar("K")
 
 
 def framed(text: str) -> bytes:
@@ -42,21 +42,6 @@ def framed(text: str) -> bytes:
     return bytes(length) + data
 
 
-class Kept(dict[K, bytes]):
-    """Bytes that are made once, and kept within bounds."""
-
-    def __init__(self, make: Callable[[K], bytes]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, of: K) -> bytes:
-        """New ones."""
-        if len(self) >= KEPT:
-            self.clear()
-        found = self[of] = self._make(of)
-        return found
-
-
 class LoginWriter:
     """Writes logins in Confluent's wire format: byte 0, the schema's id in 4 bytes, the Avro body of schema LOGIN.
 
@@ -65,10 +50,12 @@ class LoginWriter:
     """
 
     def __init__(self, number: int) -> None:
-        header = struct.pack(">bI", 0, number)
-        self._whose: Kept[int] = Kept(lambda account: header + framed(str(account)))
-        self._halves: Kept[int] = Kept(half_dotted)
-        self._by_what: Kept[Device] = Kept(parts_of)
+        self._header = struct.pack(">bI", 0, number)
+        self._whose: list[bytes | None] = [None] * KEPT
+        self._uppers: list[bytes | None] = [None] * HALVES
+        self._lowers: list[bytes | None] = [None] * HALVES
+        """Lists rather than dictionaries: their places are found without a look at a key."""
+        self._by_what: dict[Device, bytes] = {}
         self._ms, self._when = -1, framed(timestamp(-1))
         """The last event time: at a high rate many logins are of one millisecond."""
 
@@ -77,17 +64,37 @@ class LoginWriter:
         account, _, at_ms, _, _, _, _, address, device = login
         if at_ms != self._ms:
             self._ms, self._when = at_ms, framed(timestamp(at_ms))
-        whose = self._whose[account]
-        upper, lower = self._halves[address >> 16], self._halves[address & 0xFFFF]
-        length = SHORT[len(upper) + len(lower) + 1]
-        return whose[BEFORE_KEY:], b"".join((whose, self._when, length, upper, b".", lower, self._by_what[device]))
+        whose = (self._whose[account] if account < KEPT else None) or self._prefix(account)
+        upper = self._uppers[address >> 16] or self._upper(address >> 16)
+        lower = self._lowers[address & 0xFFFF] or self._lower(address & 0xFFFF)
+        what = self._by_what.get(device) or self._suffix(device)
+        return whose[BEFORE_KEY:], b"".join((whose, self._when, SHORT[len(upper) + len(lower)], upper, lower, what))
+
+    def _prefix(self, account: int) -> bytes:
+        """The header and the first field."""
+        found = self._header + framed(str(account))
+        if account < KEPT:
+            self._whose[account] = found
+        return found
+
+    def _upper(self, half: int) -> bytes:
+        """Half of an address as people write it, here `10.112.`. Whole addresses would be too many to be kept."""
+        found = self._uppers[half] = half_dotted(half) + b"."
+        return found
+
+    def _lower(self, half: int) -> bytes:
+        """The other half."""
+        found = self._lowers[half] = half_dotted(half)
+        return found
+
+    def _suffix(self, device: Device) -> bytes:
+        """The three fields that a device fills."""
+        if len(self._by_what) >= DEVICES:
+            self._by_what.clear()
+        found = self._by_what[device] = framed(device.device) + framed(device.platform) + framed(device.user_agent)
+        return found
 
 
 def half_dotted(half: int) -> bytes:
-    """Sixteen of an address's bits as people write them: `10.112`. Whole addresses are too many to be kept."""
+    """Sixteen of an address's bits as people write them."""
     return b"%d.%d" % (half >> 8, half & 255)
-
-
-def parts_of(device: Device) -> bytes:
-    """The three fields that a device fills."""
-    return framed(device.device) + framed(device.platform) + framed(device.user_agent)

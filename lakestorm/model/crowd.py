@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lakestorm.model.accounts import Accounts
     from lakestorm.model.journeys import Journeys
     from lakestorm.model.logins import Login
+    from lakestorm.model.whereabouts import State
 
 CANDIDATES = 4
 """Accounts looked at for one login; whoever is asleep or under way is passed over."""
@@ -79,9 +80,13 @@ class Crowd:
         self._wakefulness = Wakefulness(seed, journeys.accounts.geography, everybody)
         self._batches, self._at, self._hour = 0, BATCH, -1
         """Batches drawn; the place of the next login's candidates in the last of them; the hour it is ranked for."""
-        self._indices = self._numbers = np.zeros((0, CANDIDATES), dtype=np.int64)
+        self._indices = np.zeros((0, CANDIDATES), dtype=np.int64)
         self._chances = np.zeros((0, CANDIDATES), dtype=np.uint64)
-        self._ranked: list[list[int]] = []
+        self._order = np.zeros((CANDIDATES, 0), dtype=np.int64)
+        self._met = np.full(share.count, None, dtype=object)
+        """By index the state of each account that was looked at before; gathered by whole batches, as that is cheap."""
+        self._ranked: list[list[State | None]] = []
+        self._first: list[State] = []
         self.owed = 0
 
     def login(self, at_ms: int, *, late: bool = False) -> Login:
@@ -118,12 +123,26 @@ class Crowd:
         if hour != self._hour:
             self._rank(hour)
         for ranked in self._ranked:
-            number = ranked[at]
-            state = journeys.states[number]
-            if state.last_ms < at_ms and state.booking is None:
-                return journeys.login_of(number, state, at_ms)
-        number = int(self._numbers[at, 0])
-        return journeys.login(number, max(journeys.states[number].last_ms, at_ms))
+            state = ranked[at]
+            if state is None:
+                return self._anybody_new(at, at_ms)
+            if state.booking is None and state.last_ms < at_ms:
+                return journeys.login_of(state, at_ms)
+        state = self._first[at]  # all of them under way, or just logged in: many are where few accounts do much
+        return journeys.login_of(state, max(state.last_ms, at_ms))
+
+    def _anybody_new(self, at: int, at_ms: int) -> Login:
+        """The same where there are some among the candidates who had not been met when the batch was ranked."""
+        for index in self._order[:, at].tolist():
+            state = self._meet(index)
+            if state.booking is None and state.last_ms < at_ms:
+                return self.journeys.login_of(state, at_ms)
+        state = self._meet(int(self._indices[at, 0]))
+        return self.journeys.login_of(state, max(state.last_ms, at_ms))
+
+    def _meet(self, index: int) -> State:
+        state = self._met[index] = self.journeys.states[self._share.account(index)]
+        return state
 
     def _late(self, at_ms: int) -> Login | None:
         """One who has not logged in for so long that an earlier login can still turn up."""
@@ -131,11 +150,11 @@ class Crowd:
             self._draw()
         at = self._at
         self._at = at + 1
-        for number, chance in zip(self._numbers[at].tolist(), self._chances[at].tolist(), strict=True):
+        for index, chance in zip(self._indices[at].tolist(), self._chances[at].tolist(), strict=True):
             then_ms = at_ms - self._late_ms - self._late_ms * chance // 256
-            state = self.journeys.states[number]
+            state = self._meet(index)
             if state.booking is None and state.last_ms < then_ms:
-                return self.journeys.login(number, then_ms, late=True)
+                return self.journeys.login_of(state, then_ms, late=True)
         return None
 
     def _draw(self) -> None:
@@ -144,7 +163,6 @@ class Crowd:
         words = draw(self._seed, self._question, rows(first, count)).reshape(BATCH, CANDIDATES)
         self._batches += 1
         self._indices = below(words, self._share.count)
-        self._numbers = 1 + self._share.number + self._share.processes * self._indices
         self._chances = words & np.uint64(255)
         self._hour, self._at = -1, 0
 
@@ -153,7 +171,8 @@ class Crowd:
         awake = self._wakefulness.at(self._indices, hour)
         rank = np.where(self._chances < awake, 0, 256 - awake.astype(np.int64))
         order = rank.argsort(axis=1, kind="stable")
-        self._ranked = np.take_along_axis(self._numbers, order, axis=1).T.tolist()
+        self._order = np.take_along_axis(self._indices, order, axis=1).T
+        self._ranked, self._first = self._met[self._order].tolist(), self._met[self._indices[:, 0]].tolist()
         self._hour = hour
 
     def history(self, from_ms: int, until_ms: int) -> Iterator[Login]:

@@ -7,6 +7,8 @@ import hashlib
 from lakestorm.model.draws import GOLDEN
 
 MASK = 2**64 - 1
+FIRST, SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""Factors of `mixed`."""
 
 
 def start_of(seed: int, question: str) -> int:
@@ -24,6 +26,6 @@ def mixed(word: int) -> int:
 
     Source: the finaliser of splitmix64, as in `draws`.
     """
-    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & MASK
-    word = (word ^ word >> 27) * 0x94D049BB133111EB & MASK
+    word = (word ^ word >> 30) * FIRST & MASK
+    word = (word ^ word >> 27) * SECOND & MASK
     return word ^ word >> 31

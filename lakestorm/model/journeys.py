@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from lakestorm.model.accounts import first_goal
 from lakestorm.model.addresses import SHARED
 from lakestorm.model.behaviour import CALM, FLIGHT_KM, FLIGHT_KMH, JOURNEY_KMH, PAIR_MS, WORK_HOURS, edges_of
-from lakestorm.model.draw_one import MASK, mixed, start_of
+from lakestorm.model.draw_one import FIRST, MASK, SECOND, mixed, start_of
 from lakestorm.model.draws import GOLDEN
 from lakestorm.model.geography import distance_km
 from lakestorm.model.whereabouts import HOUR_MS, LEARNING, Booking, State, States
@@ -45,6 +45,8 @@ SOON_MOST_MS = 1_800_000
 """The most of it in event time."""
 PATIENCE_MS = 60_000
 """Wall clock's milliseconds that a journey may keep its account from logging in."""
+MOMENT_MS = 1000
+"""In so little time nobody comes home from another city; where few accounts log in all the time, nearly all is less."""
 STRANGE = 6
 """Among how many of the nearest unseen countries one is chosen."""
 
@@ -85,10 +87,9 @@ class Journeys:
         self.accounts = accounts
         self.after: collections.deque[Login] = collections.deque()
         self.agenda: list[tuple[int, int]] = []
-        self._start = start_of(seed, "journeys")
         self._geography, self._lines, self._is_domestic = geography, lines, behaviour.domestic
         self._live_ms, self.end_ms, self._scale, self._most_away = live_ms, end_ms, scale, most_away
-        self.states = States(accounts)
+        self.states = States(accounts, start_of(seed, "journeys"))
         shares = behaviour.shares()
         self._edges, self._acts = self._choices(shares)
         self._calm_edges, self._calm_acts = self._choices({kind: shares[kind] for kind in CALM})
@@ -115,14 +116,20 @@ class Journeys:
         state = self.states[number]
         if at_ms < state.last_ms:
             raise ValueError(f"account {number} logged in at {state.last_ms} ms, and so cannot at {at_ms} ms")
-        return self.login_of(number, state, at_ms, late=late)
+        return self.login_of(state, at_ms, late=late)
 
-    def login_of(self, number: int, state: State, at_ms: int, *, late: bool = False) -> Login:
+    def login_of(self, state: State, at_ms: int, *, late: bool = False) -> Login:
         """The same for whoever has the account's state in hand, and has looked at its last login."""
-        who = state.who or self.accounts[number]
-        word = mixed((number << 32 | state.ordinal) * GOLDEN + self._start & MASK)
-        if state.booking is not None:
-            return self._under_way(who, state, at_ms, word)
+        who = state.who or self.accounts[state.number]
+        word = state.start + state.ordinal * GOLDEN & MASK
+        word = (word ^ word >> 30) * FIRST & MASK  # `mixed`, written out: the call is a hundredth of a login
+        word = (word ^ word >> 27) * SECOND & MASK
+        word ^= word >> 31
+        booking = state.booking
+        if booking is not None:
+            if at_ms < booking.due_ms:
+                return self._usual(who, state, at_ms, word)
+            return self._due(who, state, at_ms, word, booking)
         if late:
             return self._calmly(who, state, at_ms, word)._replace(late=True)
         if at_ms < self._live_ms or state.ordinal < LEARNING:
@@ -149,7 +156,7 @@ class Journeys:
         if state.place is not goal:
             if state.stay:
                 state.stay -= 1
-            elif state.reaches(goal, at_ms):
+            elif at_ms - state.last_ms > MOMENT_MS and state.reaches(goal, at_ms):
                 state.place = goal
         return self._lines.own(who, state, at_ms, word, "usual")
 
@@ -251,11 +258,8 @@ class Journeys:
         first, most = SOON_MS
         return min(SOON_MOST_MS, int((first + (more >> 20) % (most - first)) * self._scale))
 
-    def _under_way(self, who: Account, state: State, at_ms: int, word: int) -> Login:
-        """The journey's end, if it is due and can be what it was meant to be; else a usual login."""
-        booking = state.booking
-        if booking is None or at_ms < booking.due_ms:
-            return self._usual(who, state, at_ms, word)
+    def _due(self, who: Account, state: State, at_ms: int, word: int, booking: Booking) -> Login:
+        """The journey's end, if it can be what it was meant to be; else a usual login."""
         state.booking = None
         if not booking.is_impossible:
             return self._arrived(who, state, at_ms, word, booking)

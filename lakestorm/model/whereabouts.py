@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lakestorm.model.accounts import KEPT
 from lakestorm.model.addresses import SHARED
+from lakestorm.model.draw_one import MASK
+from lakestorm.model.draws import GOLDEN
 from lakestorm.model.geography import EARTH_RADIUS_KM, distance_km
 
 if TYPE_CHECKING:
@@ -39,19 +41,23 @@ class State:
     """Where an account stands.
 
     Attributes:
+        number: the account's.
         place: where the person is.
         last_ms: event time of the last login.
         ordinal: of the next login.
         plain, every: countries logged in from, as bits: by lines of one's own, by any.
         stay: logins before the person goes on.
+        start: of the account's draws: the number for its n-th login is `mixed(start + n × GOLDEN)`.
         who: the account's habits; None where they are worked out anew each time.
         noted: the last city whose country was noted by a line of one's own; nearly always it is the next one's too.
         booking: the journey that is under way.
     """
 
-    __slots__ = ("booking", "every", "last_ms", "noted", "ordinal", "place", "plain", "stay", "who")
+    __slots__ = ("booking", "every", "last_ms", "noted", "number", "ordinal", "place", "plain", "start", "stay", "who")
 
-    def __init__(self, who: Account, *, is_kept: bool = True) -> None:
+    def __init__(self, who: Account, start: int, *, is_kept: bool = True) -> None:
+        self.number = who.number
+        self.start = start
         self.who = who if is_kept else None
         self.place = who.home
         self.noted: City | None = None
@@ -91,10 +97,13 @@ class States(dict[int, State]):
     Those of the first KEPT accounts keep the habits too: nearer at hand than where all accounts are.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, start: int) -> None:
         super().__init__()
+        self._start = start
         self._accounts = accounts
 
     def __missing__(self, number: int) -> State:
-        found = self[number] = State(self._accounts[number], is_kept=len(self) < KEPT)
+        found = self[number] = State(
+            self._accounts[number], (number << 32) * GOLDEN + self._start & MASK, is_kept=len(self) < KEPT
+        )
         return found
