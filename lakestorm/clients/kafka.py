@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -12,7 +11,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.cimpl import NewTopic
 
-from lakestorm.errors import PlatformError, SettingsError, UnreachableError
+from lakestorm.clients.certificates import require_certificates
+from lakestorm.errors import PlatformError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def describe(settings: KafkaSettings, client_id: str) -> ClusterMetadata:
         SettingsError: the file of the certificate authority cannot be read.
         UnreachableError: no broker answers, or they refuse us; names them and librdkafka's own word.
     """
-    refuse_authority(settings)
+    require_certificates("KAFKA_SSL_CA_LOCATION", settings.ssl_ca_location)
     said: list[KafkaError] = []
     try:
         client = AdminClient(client_config(settings, client_id) | {"error_cb": said.append})
@@ -75,18 +75,6 @@ def describe(settings: KafkaSettings, client_id: str) -> ClusterMetadata:
             if any(word.name() in HOPELESS for word in said):
                 break
     raise unreachable(settings, next((word for word in said if word.name() in HOPELESS), said[-1]))
-
-
-def refuse_authority(settings: KafkaSettings) -> None:
-    """Raise SettingsError where the certificate authority cannot be read: librdkafka would not say which file."""
-    path = Path(settings.ssl_ca_location)
-    try:
-        if settings.ssl_ca_location and not path.is_dir():
-            path.open("rb").close()
-    except OSError as error:
-        wanted = "A readable file of certificates in PEM is wanted (empty = the system's)"
-        problem = f'KAFKA_SSL_CA_LOCATION is "{path}": {error.strerror}. {wanted}. Set it in .env or the environment.'
-        raise SettingsError([problem]) from error
 
 
 def unreachable(settings: KafkaSettings, error: KafkaError) -> UnreachableError:

@@ -14,6 +14,7 @@ import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from lakestorm.clients.certificates import require_certificates
 from lakestorm.errors import PlatformError, UnreachableError
 
 if TYPE_CHECKING:
@@ -32,15 +33,19 @@ UNKNOWN_TO_IT = (401, 403)
 """HTTP's words for who has no password, or a wrong one, or no right."""
 NO_REGISTRY = (-1, 404)
 """Codes of an answer that is no registry's: the client's own word for one, and HTTP's where a registry has 404xx."""
+DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+"""OpenSSL's word for a certificate that waiting does not mend."""
 
 
 def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any], *, wait_s: float = WAIT_S) -> int:
     """The id of a schema under a subject; registered if that is allowed, and waited for while the registry is down.
 
     Raises:
-        UnreachableError: no answer within wait_s.
+        SettingsError: the file of the certificate authority cannot be read.
+        UnreachableError: no answer within wait_s, or its certificate is of nobody we trust.
         PlatformError: the registry refuses the schema, or does not know it and it may not be registered.
     """
+    require_certificates("SCHEMA_REGISTRY_SSL_CA_LOCATION", settings.registry_ssl_ca_location)
     wanted = Schema(json.dumps(schema), "AVRO")
     until = time.monotonic() + wait_s
     with open_registry(settings) as client:
@@ -50,7 +55,7 @@ def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any],
             except SchemaRegistryError as error:
                 raise refused(settings, subject, error) from error
             except httpx2.HTTPError as error:
-                if time.monotonic() > until:
+                if time.monotonic() > until or DISTRUST in str(error):
                     raise unreachable(settings.registry_url, error) from error
                 time.sleep(PAUSE_S)
 
@@ -61,6 +66,8 @@ def open_registry(settings: SchemaSettings) -> SchemaRegistryClient:
     config: dict[str, Any] = {"url": settings.registry_url.rstrip("/"), "timeout": ANSWER_S, "max.retries": 0}
     if auth := settings.registry_basic_auth.get_secret_value():
         config["basic.auth.user.info"] = auth
+    if settings.registry_ssl_ca_location:
+        config["ssl.ca.location"] = settings.registry_ssl_ca_location
     return SchemaRegistryClient(config)
 
 
@@ -96,6 +103,11 @@ def refused(settings: SchemaSettings, subject: str, error: SchemaRegistryError) 
 
 def unreachable(url: str, error: Exception) -> UnreachableError:
     """A registry that does not answer, as a sentence."""
+    if DISTRUST in str(error):
+        return UnreachableError(
+            f"The certificate of the schema registry at {url} is not trusted: {error}. Name the file of the authority"
+            " that signed it in SCHEMA_REGISTRY_SSL_CA_LOCATION."
+        )
     return UnreachableError(
         f"The schema registry at {url} does not answer: {str(error) or type(error).__name__}. Check"
         " SCHEMA_REGISTRY_URL, or start one with `lakestorm sandbox up --with kafka,registry`."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -94,7 +95,8 @@ def subject_facts(client: SchemaRegistryClient, name: str, schema: Mapping[str, 
 def version(settings: SchemaSettings) -> str:
     """The product's version; empty where it tells none. Raises httpx2.HTTPError."""
     user, _, password = settings.registry_basic_auth.get_secret_value().partition(":")
-    with httpx2.Client(timeout=ANSWER_S, auth=(user, password) if user else None) as client:
+    trusted = ssl.create_default_context(cafile=settings.registry_ssl_ca_location or None)
+    with httpx2.Client(timeout=ANSWER_S, auth=(user, password) if user else None, verify=trusted) as client:
         for address in addresses_of(settings.registry_url.rstrip("/")):
             answer = client.get(address)
             if answer.is_success and "json" in answer.headers.get("content-type", ""):

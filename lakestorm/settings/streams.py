@@ -41,6 +41,9 @@ class SchemaSettings(Group):
     registry_basic_auth: Credentials = setting(
         SecretStr(""), "Who we are to it, or SCHEMA_REGISTRY_BASIC_AUTH_FILE.", note="user:password; empty = none"
     )
+    registry_ssl_ca_location: str = setting(
+        "", "File with the certificate authority of an https address.", note="empty = the system's"
+    )
     auto_register: bool = setting(True, "Whether a schema that is not there is registered.")
 
 

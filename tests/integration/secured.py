@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakestorm.sandbox.box import Sandbox
+    from lakestorm.sandbox.home import Home
 
 TIMEOUT_S = 30
 USER, PASSWORD, SCRAM_PASSWORD = "loader", "p@ss; w:rd=1", "s%cr m: 2"
@@ -76,14 +77,14 @@ def signed(
     return builder.sign(by, hashes.SHA256())
 
 
-def key_store(of: Authority, file: Path) -> None:
-    """Key and certificate of a broker on loopback as Kafka reads them: one file in PEM."""
+def key_pair(of: Authority) -> tuple[bytes, bytes]:
+    """Key and certificates of a service on loopback, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "service")])
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))])
     made = signed(subject, key, of.certificate.subject, of.key, names)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(secret + made.public_bytes(Encoding.PEM) + of.certificate.public_bytes(Encoding.PEM))
+    return secret, made.public_bytes(Encoding.PEM) + of.certificate.public_bytes(Encoding.PEM)
 
 
 def secured_kafka(sandbox: Sandbox, of: Authority) -> dict[str, str]:
@@ -92,7 +93,7 @@ def secured_kafka(sandbox: Sandbox, of: Authority) -> dict[str, str]:
     home.make()
     ports = {name: free_port() for name in ("port", "controller_port", *LISTENERS)}
     home.remember(port=ports["port"], controller_port=ports["controller_port"])
-    key_store(of, home.folder / "broker.pem")
+    (home.folder / "broker.pem").write_bytes(b"".join(key_pair(of)))  # Kafka reads both from one file
     (home.folder / "extra.properties").write_text(extra(ports, home.folder / "broker.pem"))
     sandbox.up(["kafka"])
     give_scram(sandbox.env()["KAFKA_BROKERS"])
@@ -134,11 +135,25 @@ def give_scram(brokers: str) -> None:
 
 
 class LockedRegistry(Registry):
-    """The sandbox's registry, which lets nobody in but one user: its own basic authentication, no proxy before it."""
+    """The sandbox's registry, which lets nobody in but one user: its own basic authentication, no proxy before it.
+
+    It listens by https too, with a certificate of this authority's.
+    """
+
+    def __init__(self, home: Home, of: Authority) -> None:
+        super().__init__(home)
+        self._authority = of
+        self.https_port = free_port()
 
     def _arguments(self, files: Sequence[Path]) -> list[str]:
         users = "quarkus.security.users.embedded"
+        key, certificates = (self.home.data / name for name in ("key.pem", "certificates.pem"))
+        for file, content in zip((key, certificates), key_pair(self._authority), strict=True):
+            file.write_bytes(content)
         locked = {
+            "quarkus.http.ssl-port": str(self.https_port),
+            "quarkus.http.ssl.certificate.key-files": str(key),
+            "quarkus.http.ssl.certificate.files": str(certificates),
             "quarkus.http.auth.basic": "true",
             f"{users}.plain-text": "true",
             f"{users}.users.{USER}": PASSWORD,
@@ -160,8 +175,8 @@ class LockedRegistry(Registry):
             connection.close()
 
 
-def locked_registry(sandbox: Sandbox) -> dict[str, str]:
-    """Start a registry that demands a password; its settings without it."""
-    sandbox.services["registry"] = LockedRegistry(sandbox.services["registry"].home)
+def locked_registry(sandbox: Sandbox, of: Authority) -> tuple[dict[str, str], str]:
+    """Start a registry that demands a password; its settings without it, and its address by https."""
+    sandbox.services["registry"] = registry = LockedRegistry(sandbox.services["registry"].home, of)
     sandbox.up(["registry"])
-    return sandbox.env()
+    return sandbox.env(), f"https://{LOOPBACK}:{registry.https_port}{API}"

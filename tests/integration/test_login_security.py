@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from lakestorm.clients.kafka import ANSWER_S, describe, make_topic, require_write
 from lakestorm.clients.producing import producer_config
-from lakestorm.clients.registry import open_registry, schema_id
+from lakestorm.clients.registry import WAIT_S, open_registry, schema_id
+from lakestorm.clients.registry_facts import registry_facts
 from lakestorm.clients.topics import ends_of, read_between
 from lakestorm.errors import PlatformError, SettingsError, UnreachableError
 from lakestorm.model.login_schema import LOGIN
@@ -50,12 +51,14 @@ class Secured:
     Attributes:
         brokers: addresses by security protocol.
         env: of the plain listener, and the registry without its password.
-        trusted: who signed the broker's certificate.
+        https: the registry's address by TLS.
+        trusted: who signed their certificates.
         stranger: who did not.
     """
 
     brokers: Mapping[str, str]
     env: Mapping[str, str]
+    https: str
     trusted: Authority
     stranger: Authority
 
@@ -78,7 +81,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     sandbox = Sandbox(folder / "box", say=lambda _: None)
     try:
         brokers = secured_kafka(sandbox, trusted)
-        yield Secured(brokers, locked_registry(sandbox), trusted, stranger)
+        env, https = locked_registry(sandbox, trusted)
+        yield Secured(brokers, env, https, trusted, stranger)
     finally:
         sandbox.down(erase=True)
 
@@ -116,7 +120,8 @@ def test_a_whole_run_with_secrets_from_files(secured: Secured, tmp_path: Path) -
     Neither the results nor what was printed tells a password.
     """
     files = {"KAFKA_SASL_PASSWORD": SCRAM_PASSWORD, "SCHEMA_REGISTRY_BASIC_AUTH": f"{USER}:{PASSWORD}"}
-    env = fresh(secured.settings("SASL_SSL", "SCRAM-SHA-512"))
+    by_tls = {"SCHEMA_REGISTRY_URL": secured.https, "SCHEMA_REGISTRY_SSL_CA_LOCATION": str(secured.trusted.file)}
+    env = fresh({**secured.settings("SASL_SSL", "SCRAM-SHA-512"), **by_tls})
     for name, secret in files.items():
         del env[name]
         (tmp_path / name).write_text(f"{secret}\n")
@@ -126,7 +131,8 @@ def test_a_whole_run_with_secrets_from_files(secured: Secured, tmp_path: Path) -
     plain = {**env, "KAFKA_BROKERS": secured.env["KAFKA_BROKERS"]}
     assert len(messages_of(plain, env["LOGIN_TOPIC"])) == done.ledger["events_acknowledged"] > 200 * 12
     registry = SchemaSettings(
-        registry_url=env["SCHEMA_REGISTRY_URL"], registry_basic_auth=SecretStr(files["SCHEMA_REGISTRY_BASIC_AUTH"])
+        registry_url=secured.env["SCHEMA_REGISTRY_URL"],
+        registry_basic_auth=SecretStr(files["SCHEMA_REGISTRY_BASIC_AUTH"]),
     )
     message = messages_of(plain, env["LOGIN_TOPIC"])[0]
     with open_registry(registry) as client:
@@ -202,6 +208,36 @@ def test_a_registry_that_does_not_let_us_in(secured: Secured, secret: str) -> No
     with pytest.raises(PlatformError, match=r"\(HTTP 401\)\. Check SCHEMA_REGISTRY_BASIC_AUTH") as refusal:
         schema_id(settings, "a-value", LOGIN)
     assert not [word for word in SECRETS if word in str(refusal.value)]
+
+
+@pytest.mark.parametrize(
+    ("location", "word"),
+    [
+        ("", "is not trusted"),
+        ("STRANGER", "is not trusted"),
+        ("none.pem", 'SCHEMA_REGISTRY_SSL_CA_LOCATION is "none.pem": No such file'),
+    ],
+)
+def test_a_registry_that_we_do_not_trust(secured: Secured, location: str, word: str) -> None:
+    """It is told at once which setting names who may sign for it, and no password is sent."""
+    location = location.replace("STRANGER", str(secured.stranger.file))
+    auth = SecretStr(f"{USER}:{PASSWORD}")
+    settings = SchemaSettings(registry_url=secured.https, registry_basic_auth=auth, registry_ssl_ca_location=location)
+    began = time.monotonic()
+    with pytest.raises((UnreachableError, SettingsError), match="SCHEMA_REGISTRY_SSL_CA_LOCATION") as refusal:
+        schema_id(settings, "a-value", LOGIN)
+    assert word in str(refusal.value)
+    assert time.monotonic() - began < WAIT_S
+
+
+def test_the_doctor_comes_in_by_tls(secured: Secured) -> None:
+    """All that it asks, it asks of a registry behind TLS too."""
+    settings = SchemaSettings(
+        registry_url=secured.https,
+        registry_basic_auth=SecretStr(f"{USER}:{PASSWORD}"),
+        registry_ssl_ca_location=str(secured.trusted.file),
+    )
+    assert registry_facts(settings, {}).version
 
 
 WRONG = {
