@@ -47,15 +47,34 @@ def headless(scenario: str, prefix: str, part: FlashSaleSettings | LoginSettings
 
 def shape_file(setting: str, name: str) -> str:
     """The path of a load shape, from the root."""
-    known = sorted(file.stem for file in (ROOT / "loadshapes").glob("*.py"))
+    known = shape_names()
     if name not in known:
         raise SettingsError([f'{setting} is "{name}": a load shape is wanted, one of {", ".join(known)}.'])
     return f"loadshapes/{name}.py"
 
 
-def distributed(settings: Settings) -> list[str]:
-    """Locust on the scenarios of master and workers, which must be the same."""
-    return ["-m", "locust", "-f", ",".join(map(scenario_file, settings.containers.locust_scenarios.split(",")))]
+def shape_names() -> list[str]:
+    """The load shapes that there are, sorted."""
+    return sorted(file.stem for file in (ROOT / "loadshapes").glob("*.py"))
+
+
+def master(settings: Settings) -> list[str]:
+    """Locust's page. Where the scenarios name no load shape, its form has all of them for each run to pick from."""
+    files = distributed_files(settings)
+    if any(file.startswith("loadshapes/") for file in files):
+        return ["-m", "locust", "-f", ",".join(files), "--master"]
+    shapes = [f"loadshapes/{name}.py" for name in shape_names()]
+    return ["-m", "locust", "-f", ",".join([*files, *shapes]), "--class-picker", "--master"]
+
+
+def worker(settings: Settings) -> list[str]:
+    """Locust on the master's scenarios. Shapes are the master's business alone."""
+    return ["-m", "locust", "-f", ",".join(distributed_files(settings)), "--worker", "--master-host", MASTER_HOST]
+
+
+def distributed_files(settings: Settings) -> list[str]:
+    """What LOCUST_SCENARIOS names, for master and workers alike."""
+    return [scenario_file(name) for name in settings.containers.locust_scenarios.split(",")]
 
 
 def scenario_file(name: str) -> str:
@@ -73,8 +92,8 @@ ROLES: dict[str, Callable[[Settings], list[str]]] = {
     "flashsale-loadgen": lambda settings: headless("flashsale", "FLASHSALE", settings.flashsale),
     "login-loadgen": lambda settings: headless("login", "LOGIN", settings.login),
     "loadgen": lambda _: ["-m", "sysload"],
-    "locust-master": lambda settings: [*distributed(settings), "--master"],
-    "locust-worker": lambda settings: [*distributed(settings), "--worker", "--master-host", MASTER_HOST],
+    "locust-master": master,
+    "locust-worker": worker,
     "platform-init": lambda _: ["deploy/platform_init.py"],
     "lakestorm": lambda _: ["-m", "lakestorm.cli"],
 }

@@ -16,7 +16,7 @@ from lakestorm.clients.purchases import ids_of
 from lakestorm.load.measuring import Meter
 from lakestorm.load.purchases import check_database
 from lakestorm.load.transactions import Transactions
-from lakestorm.model.edits import Deed
+from lakestorm.model.edits import Deed, own_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,8 @@ class CatalogueRun:
     def __init__(self, context: RunContext) -> None:
         self._settings = context.settings
         self._application = f"lakestorm {context.key.hex} catalogue"
-        self._pool = Pool(self._open, min(POOL_SIZE, context.settings.postgres.pool_size))
+        most = POOL_SIZE if context.role.loads else 1
+        self._pool = Pool(self._open, min(most, context.settings.postgres.pool_size))
         self._pool.fill()
         self.transactions = Transactions(
             self._pool, self._doubt, max_tries=self._settings.purchase.max_tries, skip_after_s=0.0
@@ -74,7 +75,7 @@ class CatalogueRun:
         }
         backend = self._pool.take()
         self.item_ids, self.user_ids = ids_of(backend, "items"), ids_of(backend, "users")
-        self._last_id = last_item_id(backend)
+        self._new_ids = own_ids(last_item_id(backend), context.role.process)
         self._pool.give(backend)
         self.on_sale: collections.deque[int] = collections.deque()
         self._unretired: set[int] = set()
@@ -101,10 +102,10 @@ class CatalogueRun:
         self._pool.close()
 
     def next_id(self) -> int:
-        """An id that no item has."""
-        self._last_id += 1
-        self._unretired.add(self._last_id)
-        return self._last_id
+        """An id that no item has, and that no other process gives."""
+        item_id = next(self._new_ids)
+        self._unretired.add(item_id)
+        return item_id
 
     def retired(self, item_id: int) -> None:
         """An own item is gone."""

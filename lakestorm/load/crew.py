@@ -7,23 +7,23 @@ its users, settles what is in doubt, sends its evidence, and says that it has. N
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import gevent
-import gevent.event
-from locust.runners import STATE_MISSING
 
-from lakestorm.errors import PlatformError
+from lakestorm.errors import LakestormError, PlatformError
 from lakestorm.load import messages
+from lakestorm.load.crew_member import LOST_S, Member, Presence
+from lakestorm.load.part import LATE_WORKERS
+from lakestorm.load.setting_differences import differences
 from lakestorm.record.readings import Reading
 from lakestorm.record.shipping import report_from_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from locust.env import Environment
@@ -36,39 +36,8 @@ READY_S = 600.0
 """How long workers may take to get ready; a long history is written meanwhile."""
 DRAIN_S = 75.0
 """How long a drain may take beyond the stop timeout: what is in doubt is settled for up to 35 s."""
-LOST_S = 10.0
-"""How long Locust may miss a worker before it counts as lost."""
 LOOK_S = 0.05
-
-
-@dataclasses.dataclass(slots=True)
-class Member:
-    """One worker in one run.
-
-    Attributes:
-        client_id: Locust's name of it.
-        process: its number in order references and files, from 1.
-        about: what it said of itself: host, pid, settings, clock error.
-        state: enlisted, ready, refused, dismissed, running, drained or lost.
-        told_s: the second of the run up to which it has reported.
-        refused: why it could not begin.
-        instrument: what it saw of its own event loop and CPU.
-        missed_since_s: since when Locust misses it, by the clock; None while it does not.
-    """
-
-    client_id: str
-    process: int
-    about: dict[str, Any]
-    state: str = "enlisted"
-    told_s: int = 0
-    refused: str = ""
-    instrument: dict[str, Any] = dataclasses.field(default_factory=dict)
-    missed_since_s: float | None = None
-
-    @property
-    def name(self) -> str:
-        """As people know it."""
-        return f"worker {self.process} ({self.about.get('host', '?')}, process {self.about.get('pid', '?')})"
+GONE = f"it has not been heard of for {LOST_S:.0f} s, and the run has not begun. What it printed may say why."
 
 
 class Crew:
@@ -82,15 +51,18 @@ class Crew:
     def __init__(self, environment: Environment, settings: Mapping[str, str]) -> None:
         self._environment = environment
         self._settings = settings
+        self._presence = Presence(environment.runner.clients)
         self._known: dict[str, dict[str, Any]] = {}
         """What each connected worker said of itself, by client."""
+        self._turned_away: dict[str, str] = {}
+        """Why a worker that had come is not ready for any run, by client."""
         self._members: dict[str, Member] = {}
         self._begin: dict[str, Any] | None = None
         self._go: dict[str, Any] | None = None
         self._recorder: Recorder | None = None
         self._folder: Path | None = None
         self.broke = False
-        """Whether a user on a worker raised what it should not."""
+        """Whether something on a worker raised what it should not."""
         environment.events.worker_report.add_listener(self._heard)
         for kind, hear in self._listeners().items():
             environment.runner.register_message(kind, hear)
@@ -100,8 +72,8 @@ class Crew:
         """Who takes or took part in the run, in the order in which they came."""
         return list(self._members.values())
 
-    def enlist(self, begin: Mapping[str, Any], recorder: Recorder, folder: Path) -> None:
-        """Tell every worker that is there to get ready, and wait until all are.
+    def enlist(self, begin: Mapping[str, Any], recorder: Recorder, folder: Path) -> int:
+        """Tell every worker that is there to get ready, and wait until all are; how many they are.
 
         Args:
             begin: what all are told alike.
@@ -109,21 +81,45 @@ class Crew:
             folder: takes their evidence.
 
         Raises:
-            PlatformError: a worker refused, or did not answer; says which and why.
+            PlatformError: a worker refused, was lost, or did not answer; says which and why.
+            LakestormError: the suite itself broke on a worker.
         """
         self._recorder, self._folder, self._go = recorder, folder, None
         self._members = {}
         self.broke = False
-        wait_until(lambda: all(client in self._known for client in self._clients()), READY_S)
-        self._begin = dict(begin)
-        for client_id in [client for client in self._clients() if client in self._known]:
+        called = self._presence.there()
+        self._wait_for(lambda: all(client in self._known for client in called), called)
+        self._begin = {**begin, "shares": len(called)}
+        for client_id in called:
             self._tell_begin(client_id)
-        wait_until(lambda: not self._in_state("enlisted"), READY_S)
-        late = [f"{member.name} did not get ready within {READY_S:.0f} s" for member in self._in_state("enlisted")]
-        refused = [f"{member.name}: {member.refused}" for member in self._in_state("refused")]
-        if late or refused:
+        self._wait_for(lambda: not self._in_state("enlisted"), called)
+        return len(called)
+
+    def _wait_for(self, is_so: Callable[[], bool], called: Sequence[str]) -> None:
+        """Wait for workers that were called; as soon as one cannot begin, the run does not take place."""
+        wait_until(lambda: is_so() or bool(self._refusals(called)), READY_S)
+        problems = self._refusals(called)
+        if not problems and not is_so():
+            slow = [member.name for member in self._in_state("enlisted")] or ["one that had come"]
+            problems = [f"{', '.join(slow)} did not get ready within {READY_S:.0f} s."]
+        if problems:
             self.dismiss()
-            raise PlatformError("A worker cannot begin. " + " ".join([*refused, *late]))
+            raise (LakestormError if self.broke else PlatformError)("A worker cannot begin. " + " ".join(problems))
+
+    def _refusals(self, called: Sequence[str]) -> list[str]:
+        """Why the run cannot begin, a sentence for each worker; empty while all may still get ready."""
+        for member in (*self._in_state("enlisted"), *self._in_state("ready")):
+            if not self._presence.may_get_ready(member.client_id):
+                member.refuse(GONE, "lost")
+        told = [(member.name, member.refused) for member in self.members if member.refused]
+        told += [(f"a worker on {host_of(client)}", why) for client in called if (why := self._turned_down(client))]
+        return [f"{name[0].upper()}{name[1:]}: {why}" for name, why in told]
+
+    def _turned_down(self, client_id: str) -> str:
+        """Why one that has not introduced itself never will; empty while it may."""
+        if client_id in self._known:
+            return ""
+        return self._turned_away.get(client_id) or ("" if self._presence.may_get_ready(client_id) else GONE)
 
     def go(self, origin_s: float, started_at: float) -> None:
         """The clock runs: second 0 is at `origin_s` by the master's clock, and `started_at` since 1970."""
@@ -133,9 +129,10 @@ class Crew:
 
     def dismiss(self) -> None:
         """The run does not take place."""
-        for member in self.members:
-            self._send(messages.DISMISS, {}, member.client_id)
         self._begin = None
+        for member in self.members:
+            member.state = "dismissed"
+            self._send(messages.DISMISS, {}, member.client_id)
 
     def drain(self, stop_timeout_s: float) -> None:
         """Have every worker stop its users and send what it still has; who does not is lost."""
@@ -145,14 +142,14 @@ class Crew:
             self._send(messages.DISMISS, {}, member.client_id)
         for member in self._in_state("running"):
             self._send(messages.DRAIN, {}, member.client_id)
-        wait_until(lambda: not any(map(self._is_there, self._in_state("running"))), stop_timeout_s + DRAIN_S)
+        wait_until(lambda: not any(map(self._may_answer, self._in_state("running"))), stop_timeout_s + DRAIN_S)
         for member in self._in_state("running"):
             member.state = "lost"
 
     def look(self, *_: int) -> None:
         """Note who is gone, and say so once; called every second."""
         for member in self._in_state("running"):
-            if not self._is_there(member):
+            if not self._may_answer(member):
                 member.state = "lost"
                 say(f"{member.name} is lost: it has not been heard of for {LOST_S:.0f} s.")
 
@@ -162,34 +159,15 @@ class Crew:
 
     def gaps(self) -> list[str]:
         """What is not known of the run, a sentence for each lost worker."""
-        return [
-            f"{member.name[0].upper()}{member.name[1:]} was lost: what it did after second {member.told_s} of the run,"
-            " and which of its answers were acknowledged, is not known."
-            for member in self._in_state("lost")
-        ]
+        return [member.gap() for member in self._in_state("lost")]
 
     def summary(self) -> list[dict[str, Any]]:
-        """For `run.json`: each worker, what became of it, how exact its clock is, and what it saw of itself."""
-        return [
-            {
-                "process": member.process,
-                "host": member.about.get("host"),
-                "pid": member.about.get("pid"),
-                "state": member.state,
-                "reported_until_s": member.told_s,
-                "clock_error_ms": member.about.get("clock_error_ms"),
-                **member.instrument,
-            }
-            for member in self.members
-        ]
+        """For `run.json`: each worker."""
+        return [member.summary() for member in self.members]
 
     @property
     def _runner(self) -> MasterRunner:
         return self._environment.runner
-
-    def _clients(self) -> list[str]:
-        """Workers that Locust knows and hears of; one that is still checking its settings is not known to us."""
-        return [client.id for client in self._runner.clients.all if client.state != STATE_MISSING]
 
     def _listeners(self) -> dict[str, Callable[..., None]]:
         return {
@@ -204,18 +182,8 @@ class Crew:
     def _in_state(self, state: str) -> list[Member]:
         return [member for member in self.members if member.state == state]
 
-    def _is_there(self, member: Member) -> bool:
-        """Whether it may still answer.
-
-        One that took leave of Locust drains first, and Locust has forgotten it. One that Locust misses for a few
-        seconds may only be short of CPU.
-        """
-        client = self._runner.clients.get(member.client_id)
-        if client is None or client.state != STATE_MISSING:
-            member.missed_since_s = None
-            return True
-        member.missed_since_s = member.missed_since_s or time.perf_counter()
-        return time.perf_counter() - member.missed_since_s < LOST_S
+    def _may_answer(self, member: Member) -> bool:
+        return self._presence.may_answer(member.client_id)
 
     def _send(self, kind: str, data: Mapping[str, Any], client_id: str) -> None:
         self._runner.send_message(kind, dict(data), client_id)
@@ -228,24 +196,35 @@ class Crew:
     def _tell_go(self, member: Member) -> None:
         member.state = "running"
         self._send(messages.GO, self._go or {}, member.client_id)
+        begin = self._begin or {}
+        for orders in begin["orders"].values() if member.process > begin["shares"] else ():
+            if LATE_WORKERS in orders:
+                say(f"{member.name} came late: {orders[LATE_WORKERS]}")
 
     def _heard(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """A worker is there. In the middle of a run it is taken in."""
+        """A worker is there. In the middle of a run it is taken in, also one that Locust had forgotten meanwhile."""
         about = data.get(messages.ABOUT)
-        if about is None or client_id in self._known:
+        if about is None:
             return
+        if client_id not in self._known:
+            for difference in differences(self._settings, about["settings"]):
+                say(f"Worker on {about['host']}: {difference}")
         self._known[client_id] = about
-        for difference in differences(self._settings, about["settings"]):
-            say(f"Worker on {about['host']}: {difference}")
         if self._begin is not None and client_id not in self._members:
             self._tell_begin(client_id)
 
     def _ping(self, msg: Message, **_: Any) -> None:
         self._send(messages.PONG, {"asked_s": msg.data["asked_s"], "master_s": time.perf_counter()}, msg.node_id)
 
+    def _preparing(self, msg: Message) -> Member | None:
+        """Who said that it is ready, or cannot be; None where it speaks of a run that does not take place."""
+        member = self._members.get(msg.node_id)
+        is_of_run = self._begin is not None and msg.data["run"] == self._begin["run"]
+        return member if member is not None and is_of_run and member.state in ("enlisted", "ready") else None
+
     def _ready(self, msg: Message, **_: Any) -> None:
-        member = self._members[msg.node_id]
-        if member.state != "enlisted":
+        member = self._preparing(msg)
+        if member is None:
             return
         member.state = "ready"
         member.about = {**member.about, "clock_error_ms": msg.data["clock_error_ms"]}
@@ -253,10 +232,16 @@ class Crew:
             self._tell_go(member)
 
     def _refused(self, msg: Message, **_: Any) -> None:
-        member = self._members[msg.node_id]
-        member.state, member.refused = "refused", msg.data["why"]
-        if self._go is not None:
-            say(f"{member.name} came late and cannot take part: {member.refused}")
+        why = msg.data["why"]
+        member = self._preparing(msg)
+        if msg.data["run"] is None:
+            self._turned_away[msg.node_id] = why
+        elif member is not None and self._go is not None:
+            member.refuse(why)
+            say(f"{member.name} came late and cannot take part: {why}")
+        elif member is not None:
+            member.refuse(why)
+            self.broke = self.broke or msg.data["broke"]
 
     def _report(self, msg: Message, **_: Any) -> None:
         member = self._members.get(msg.node_id)
@@ -281,17 +266,9 @@ class Crew:
         self.broke = self.broke or msg.data["broke"]
 
 
-MAY_DIFFER = {"POSTGRES_HOST", "POSTGRES_PORT", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "RESULTS_DIR"}
-"""Each machine may know a system by another address, and has its own folders."""
-
-
-def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
-    """A sentence for each setting by which a worker would make another load than its master believes."""
-    return [
-        f'{name} is "{theirs.get(name, "")}" there and "{value}" on the master. The same .env is wanted on both.'
-        for name, value in ours.items()
-        if name not in MAY_DIFFER and not name.startswith("WEB_") and theirs.get(name) != value
-    ]
+def host_of(client_id: str) -> str:
+    """Where a worker is that has not introduced itself: Locust's name of it begins with the host's."""
+    return client_id.rpartition("_")[0]
 
 
 def say(text: str) -> None:

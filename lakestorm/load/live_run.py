@@ -97,8 +97,9 @@ class LiveRun(ProcessRun):
             "run_time_s": facts.run_time_s,
             "users": facts.users,
             "overrides": overrides_of(self.environment.parsed_options),
+            "orders": facts.orders,
         }
-        crew.enlist(told, self.recorder, self.folder)
+        self.shares = crew.enlist(told, self.recorder, self.folder)
 
     def beside(self, context: RunContext) -> Iterator[RunPart]:
         """What the pipeline's settings add."""

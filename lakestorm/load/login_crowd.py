@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lakestorm.errors import SettingsError
 from lakestorm.model.accounts import Accounts
 from lakestorm.model.behaviour import Behaviour
-from lakestorm.model.crowd import Crowd, Share
+from lakestorm.model.crowd import Crowd
 from lakestorm.model.disorder import Ratios
 from lakestorm.model.journeys import Journeys
 from lakestorm.model.lateness import Pace, lateness_problem
@@ -16,6 +16,7 @@ from lakestorm.model.logins import Lines
 
 if TYPE_CHECKING:
     from lakestorm.clients.gazetteer import World
+    from lakestorm.model.crowd import Share
     from lakestorm.model.event_time import Timeline
     from lakestorm.settings import Settings
 
@@ -45,8 +46,8 @@ def ratios_of(settings: Settings) -> Ratios:
     return Ratios(late=login.late_ratio, duplicate=login.duplicate_ratio, poison=login.poison_ratio)
 
 
-def crowd_of(settings: Settings, timeline: Timeline, world: World) -> Crowd:
-    """The people of a run."""
+def crowd_of(settings: Settings, timeline: Timeline, world: World, share: Share) -> Crowd:
+    """The people of a run, as far as they are one process's."""
     seed, login = settings.run.random_seed, settings.login
     journeys = Journeys(
         seed,
@@ -63,9 +64,9 @@ def crowd_of(settings: Settings, timeline: Timeline, world: World) -> Crowd:
         live_ms=timeline.origin_ms,
         end_ms=timeline.end_ms,
         scale=login.time_scale,
-        most_away=max(1, login.accounts // 10),
+        most_away=max(1, share.count // 10),
     )
-    return Crowd(seed, Share(0, 1, login.accounts), journeys, late_ms=round(1000 * login.late_by_s))
+    return Crowd(seed, share, journeys, late_ms=round(1000 * login.late_by_s))
 
 
 def refuse_lateness(settings: Settings, users: int | None, run_time_s: float | None, *, has_past: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import gevent
+
 from lakestorm.clients.own_logins import OwnLogins
 from lakestorm.clients.topics import headers_of, read_between
 from lakestorm.errors import SettingsError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from lakestorm.clients.own_logins import OwnLogin
     from lakestorm.model.addresses import AddressPlan
+    from lakestorm.model.crowd import Share
     from lakestorm.model.journeys import Journeys
     from lakestorm.settings import Settings
 
@@ -27,11 +30,20 @@ def take_up(
     ranges: Mapping[int, tuple[int, int]],
     plan: AddressPlan,
     journeys: Journeys,
+    share: Share | None = None,
 ) -> int | None:
     """Let accounts observe what the topic holds in {partition: (first, before)}; memory grows with the accounts only.
 
+    Args:
+        settings: of brokers, topic and accounts.
+        client_id: names us to the brokers.
+        ranges: what is read.
+        plan: whose addresses they are.
+        journeys: whose accounts observe.
+        share: only these accounts' logins are looked at; None for all.
+
     Returns:
-        The last event time in milliseconds since 1970; None if there is no login.
+        The last event time in milliseconds since 1970, of those that were looked at; None if there is no login.
 
     Raises:
         SettingsError: the topic has records that lakestorm did not write.
@@ -42,7 +54,8 @@ def take_up(
     topic = settings.login.topic
     with work_progress(f"Reading what {topic} holds already") as told:
         for batch in read_between(settings.kafka, client_id, topic, ranges, told):
-            for login in logins_of(batch, topic, logins):
+            gevent.sleep(0)  # a worker must give its master a sign of life meanwhile
+            for login in logins_of(batch, topic, logins, share):
                 last_ms = max(login.at_ms, last_ms or login.at_ms)
                 number = int(login.user_id)
                 if number <= settings.login.accounts:
@@ -50,14 +63,21 @@ def take_up(
     return last_ms
 
 
-def logins_of(batch: list[Message], topic: str, logins: OwnLogins) -> Iterator[OwnLogin]:
-    """Logins among a batch, without duplicates and poison."""
+def logins_of(batch: list[Message], topic: str, logins: OwnLogins, share: Share | None) -> Iterator[OwnLogin]:
+    """Logins among a batch, without duplicates and poison, and of a share's accounts only if there is one."""
     for message in batch:
+        if share is not None and not holds(share, message.key() or b""):
+            continue
         headers = headers_of(message)
         if RUN not in headers:
             raise SettingsError([foreign(topic, message)])
         if headers[CLASS].decode() in EVENTS:
             yield logins(message.value() or b"")
+
+
+def holds(share: Share, key: bytes) -> bool:
+    """Whether a record of the topic, by its key, is of one of these accounts."""
+    return key.isdigit() and (int(key) - 1) % share.processes == share.number
 
 
 def foreign(topic: str, message: Message) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakestorm.load.logins import LoginRun
+from lakestorm.load.login_part import LoginPart
 from lakestorm.load.users import ScheduledUser
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class LoginProducer(ScheduledUser):
     def on_start(self) -> None:
         """Find the stream."""
         super().on_start()
-        self.stream_: LoginRun = self.run_.part(LoginRun)
+        self.stream_: LoginPart = self.run_.part(LoginPart)
         self._most = 1 if self.period_s else BURST
 
     @property

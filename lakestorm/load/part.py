@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from lakestorm.record.readings import Reading, Readings
     from lakestorm.record.requests import RequestRecord
     from lakestorm.settings import Settings
+
+
+LATE_WORKERS = "late_workers"
+"""An entry of a scenario's orders: what is to be said of a worker that comes in the middle of a run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,14 @@ class RunContext:
     """Most users at one time; None if nobody knows, as where people move them by hand."""
     clock_origin: Callable[[], float]
     """The clock's reading at second 0, once the run has started."""
+    started_at: Callable[[], float]
+    """When that was, in seconds since 1970 by the leader's clock."""
+    orders: dict[str, dict[str, Any]]
+    """By scenario, what its part on the leader decides for all processes, of what msgpack takes: written there in
+    `begin`, read by the workers in theirs."""
+    shares: Callable[[], int]
+    """Among how many processes there is to be dealt out what only one of them may have: the workers of processes 1 to
+    so many. Those that come later have no share. The leader knows it once the run has started."""
 
 
 class RunRecord(Protocol):

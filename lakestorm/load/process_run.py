@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=RunPart)
 ORDINALS = 1_000_000
 """Users of one process; those of the next are numbered from there."""
+STEP_PAUSE_S = 0.0005
+"""Between steps of the accounts. A sleep of 0 lets gevent go on with them for 5 ms before it looks whether an answer or
+a moment has come: once a second, all that is due would be late."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class RunFacts:
     doors_open_s: float
     run_time_s: float | None
     users: int | None
+    orders: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 class ProcessRun:
@@ -54,6 +58,8 @@ class ProcessRun:
         self.facts = facts
         self.key, self.doors_open_s = facts.key, facts.doors_open_s
         self.role = role
+        self.shares = 1
+        """See RunContext."""
         self.origin = time.perf_counter()
         self.started_at = time.time()
         self.each_second: list[Callable[[int, int], None]] = []
@@ -77,6 +83,9 @@ class ProcessRun:
             run_time_s=self.facts.run_time_s,
             users=self.facts.users,
             clock_origin=lambda: self.origin,
+            started_at=lambda: self.started_at,
+            orders=self.facts.orders,
+            shares=lambda: self.shares,
         )
         self.parts += (scenario.begin(context) for scenario in scenarios)
         self.parts += self.beside(context)
@@ -131,7 +140,7 @@ class ProcessRun:
             users = runner.user_count if runner else 0
             second = int(self.elapsed_s())
             for _ in self.rotate(second):
-                gevent.sleep(0)
+                gevent.sleep(STEP_PAUSE_S)
             for tell in self.each_second:
                 tell(second, users)
 

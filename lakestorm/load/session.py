@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import gevent.event
 from locust import events
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, MasterRunner
 
 from lakestorm.errors import ExitCode, LakestormError, exit_on_error
 from lakestorm.load import beside
 from lakestorm.load.crew import Crew
-from lakestorm.load.live_run import LiveRun, run_time_s
+from lakestorm.load.endings import end_with, exit_if_refused, interrupt, never_begin, reason_of
+from lakestorm.load.joining import is_worker
+from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
 from lakestorm.load.machine import keep_status_of_forks, machine
 from lakestorm.load.progress import RunProgress
@@ -33,7 +35,7 @@ from lakestorm.load.web_access import protect
 from lakestorm.load.web_binding import check_binding
 from lakestorm.load.web_form import check_form
 from lakestorm.load.web_panel import Panel, mount
-from lakestorm.load.worker_link import WAIT_S, WorkerLink
+from lakestorm.load.worker_link import WorkerLink, told_to_master
 from lakestorm.load.worker_run import WorkerRun
 from lakestorm.report.terminal import print_summary
 from lakestorm.settings import Settings
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from lakestorm.load.part import Scenario
-    from lakestorm.load.process_run import ProcessRun
     from lakestorm.record.manifest import Run, ThresholdResult
 
 DEFAULT_STOP_TIMEOUT_S = 10
@@ -106,7 +107,7 @@ class Session:
     def start(self, environment: Environment, **_: Any) -> None:
         """A run begins; a worker gets ready for it when its master says so.
 
-        Where users are brought to a late worker before it has checked anything, they wait: see `live_run`.
+        Where users are brought to a late worker before it has checked anything, they wait: see `joining.live_run`.
         """
         environment.lakestorm = self
         if is_worker(environment):
@@ -118,7 +119,7 @@ class Session:
             exit_if_refused(lambda: self._start(environment))
         elif exit_on_error(lambda: self._start_on_page(environment)):
             self.live = None
-            gevent.spawn(stop_once_begun, environment.runner)
+            never_begin(environment.runner)
 
     def note_users(self, user_count: int, **_: Any) -> None:
         """A ramp is over: more users than at any look, once a second, may have been there."""
@@ -138,6 +139,8 @@ class Session:
 
     def stop(self, environment: Environment, **_: Any) -> None:
         """A run's last user has stopped."""
+        if self.link is not None:
+            environment.stop_timeout = 0  # else Locust sleeps that long before a worker is there for the next run
         live, self.live = self.live, None
         if live is None or self._judge is None:
             return
@@ -167,13 +170,13 @@ class Session:
         """A user raised what it should not: the suite itself broke."""
         self._broke = True
         if self.link is not None:
-            self.link.broke = True
+            self.link.note_bug()
 
     def quit(self, environment: Environment, **_: Any) -> None:
         """Locust is about to give its exit code; a run that a signal ended is ended properly first."""
         if self.link is not None:
             self.link.leave()
-            environment.process_exit_code = ExitCode.BROKE if self._broke else ExitCode.PASSED
+            environment.process_exit_code = ExitCode.BROKE if self.link.broke else ExitCode.PASSED
             return
         runner = environment.runner
         if self.live is not None and runner is not None and runner.state != STATE_STOPPED:
@@ -188,29 +191,33 @@ class Session:
             print_summary(run, live.folder)
 
     def _check(self, environment: Environment) -> int:
-        leads = not is_worker(environment)
-        if leads:
-            check_binding(environment, self.settings.web)
+        if is_worker(environment):
+            with told_to_master(environment):
+                self._check_scenarios(environment)
+            self._link_to_master(environment)
+            return ExitCode.PASSED
+        if isinstance(environment.runner, MasterRunner):
+            keep_status_of_forks()
+            self._crew = Crew(environment, self.settings.public())  # first: a worker's refusal may come at any moment
+        check_binding(environment, self.settings.web)
         settings = settings_of_run(self.settings, environment.parsed_options)
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.prepare()
+        self._judge = Judge(settings, self.scenarios)
+        versions = self._check_scenarios(environment) | beside.check(settings)
+        self._machine = machine() | {"services": versions}
+        return ExitCode.PASSED
+
+    def _check_scenarios(self, environment: Environment) -> dict[str, str]:
+        """What every process makes sure of before any load; versions of the services."""
         keep_three_digits()
         inspect.stack()  # Locust calls it when a run stops; the first call reads source files for 30 ms, so make it now
-        if leads:
-            self._judge = Judge(settings, self.scenarios)
+        settings = settings_of_run(self.settings, environment.parsed_options)
         versions: dict[str, str] = {}
         for scenario in self.scenarios:
             versions |= scenario.check(settings)
         environment.lakestorm = self
-        if not leads:
-            self._link_to_master(environment)
-            return ExitCode.PASSED
-        versions |= beside.check(settings)
-        self._machine = machine() | {"services": versions}
-        if isinstance(environment.runner, MasterRunner):
-            keep_status_of_forks()
-            self._crew = Crew(environment, self.settings.public())
-        return ExitCode.PASSED
+        return versions
 
     def _link_to_master(self, environment: Environment) -> None:
         """A worker is ready for whatever its master begins."""
@@ -288,67 +295,3 @@ def settings_or_exit() -> Settings:
     except LakestormError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-
-
-def interrupt() -> None:
-    """Ctrl-C, for Locust's main greenlet.
-
-    Python raises KeyboardInterrupt in whatever happens to run: in a user it would count as that user's bug, in an
-    answer of the web page it was seen to be printed as a traceback.
-    """
-    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
-
-
-def end_with(master: int) -> None:
-    """End a forked worker when its master is gone: Locust would let it wait for ever for one that never greeted it."""
-    while os.getppid() == master:
-        gevent.sleep(0.5)
-    interrupt()
-
-
-def exit_if_refused(work: Any) -> None:
-    """Run a listener; an error of ours ends Locust with its sentences and exit code, no traceback."""
-    code = exit_on_error(work)
-    if code:
-        sys.exit(code)
-
-
-def stop_once_begun(runner: LocalRunner) -> None:
-    """Stop a run that was refused; asked before Locust has begun to spawn, it would begin all the same."""
-    while runner.state not in (STATE_SPAWNING, STATE_RUNNING):
-        gevent.sleep(0.02)
-    runner.stop()
-
-
-def is_worker(environment: Environment) -> bool:
-    """Whether this process makes load for a master.
-
-    The options know; the runner may not be there yet: Locust greets the master inside its constructor, and a run that
-    goes on can bring users to a late worker before the constructor has returned.
-    """
-    options = environment.parsed_options
-    return isinstance(environment.runner, WorkerRunner) if options is None else bool(options.worker)
-
-
-def live_run(environment: Environment) -> ProcessRun:
-    """The run that users of this environment belong to.
-
-    Raises GreenletExit where it was refused: a user that raises StopUser before its first task is logged as broken.
-    """
-    session: Session = environment.lakestorm
-    live: ProcessRun | None = session.live
-    if is_worker(environment):
-        session.checked.wait(WAIT_S)
-        live = session.link.running_run() if session.link is not None else None
-    if live is None:
-        raise gevent.GreenletExit
-    return live
-
-
-def reason_of(environment: Environment, lasted_s: float) -> str:
-    """Why the load ended, where nobody said so. A master is stopped by a signal before we hear of it."""
-    shape, options = environment.shape_class, environment.parsed_options
-    asked_s = run_time_s(environment)
-    if asked_s is not None and lasted_s >= asked_s - 1:
-        return "run time" if shape is None else "shape"
-    return "signal" if options is not None and options.headless else "user"

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from locust import LoadTestShape
 
@@ -65,10 +65,13 @@ class ProfileShape(LoadTestShape):
         """
         if self._plan is None:
             options = self.runner.environment.parsed_options if self.runner else None
-            asked = {"peak_users": "num_users", "run_time_s": "run_time"}
-            given = {ours: getattr(options, theirs, None) for ours, theirs in asked.items()}
-            self._plan = dataclasses.replace(self.usual(), **{k: v for k, v in given.items() if v is not None})
+            self._plan = self.plan_of(getattr(options, "num_users", None), getattr(options, "run_time", None))
         return self._plan
+
+    def plan_of(self, users: int | None, run_time_s: float | None) -> Plan:
+        """The plan for so many users at the peak and so many seconds, None as usual; raises as `plan` does."""
+        asked: dict[str, Any] = {"peak_users": users, "run_time_s": run_time_s}
+        return dataclasses.replace(self.usual(), **{k: v for k, v in asked.items() if v is not None})
 
     def prepare(self) -> None:
         """Before any load: refuse what cannot be run; raises UsageError, or SettingsError for a recording.

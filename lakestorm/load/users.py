@@ -13,7 +13,7 @@ from locust import User, constant
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from lakestorm.load.session import live_run
+from lakestorm.load.joining import live_run
 from lakestorm.model.arrivals import ARRIVALS
 from lakestorm.record.requests import Outcome
 

@@ -96,10 +96,12 @@ class WorkerRun(ProcessRun):
             doors_open_s=told["doors_open_s"],
             run_time_s=told["run_time_s"],
             users=told["users"],
+            orders=told["orders"],
         )
         role = Role(process=told["process"], leads=False)
         settings = overridden(settings, told["overrides"], mend=MEND)
         super().__init__(environment, settings, facts, role)
+        self.shares = told["shares"]
         self._records = Records(warmup_s=settings.run.warmup_s, tell=to_locust(self))
         self._reports = Reports(self._records, send, role.process)
         self._folder = tempfile.TemporaryDirectory(prefix="lakestorm-worker-")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lakestorm.model.catalogue import CATEGORIES, ENDINGS, MAKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PRICE_CENTS = (500, 50_000)
 """The shop's prices, lowest and highest."""
@@ -41,6 +41,8 @@ class Deed(enum.Enum):
     EDIT_USER = "user.edit"
 
 
+PROCESSES_MAX = 1024
+"""Processes that add items in one run, at most."""
 WEIGHTS = {Deed.EDIT_ITEM: 60, Deed.ADD_ITEM: 10, Deed.RETIRE_ITEM: 10, Deed.EDIT_USER: 20}
 """Of a hundred deeds. As many are added as retired, so the shop does not grow."""
 
@@ -69,6 +71,20 @@ class UserEdit:
 
     user_id: int
     tag: str
+
+
+def own_ids(after: int, process: int) -> Iterator[int]:
+    """Ids above one that is taken, which no other process of a run makes, ascending.
+
+    Divided by PROCESSES_MAX they leave the process's number. So they stay disjoint though each process looks for the
+    highest id at a moment of its own, and others have added items by then.
+
+    Raises:
+        ValueError: the number of the process is not below PROCESSES_MAX.
+    """
+    if not 0 <= process < PROCESSES_MAX:
+        raise ValueError(process)
+    return itertools.count(after + 1 + (process - after - 1) % PROCESSES_MAX, PROCESSES_MAX)
 
 
 class Keeper:

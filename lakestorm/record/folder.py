@@ -48,10 +48,7 @@ class Results:
     @classmethod
     def read(cls, folder: Path) -> Results:
         """Raises ResultsError if this is no results folder, or a file in it is damaged."""
-        try:
-            run = run_from_json((folder / "run.json").read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ResultsError(f"{folder} is no results folder: {error.strerror}: run.json.") from error
+        run = run_in(folder)
         timeline = seconds_from_csv(text_of(folder / "timeline.csv"))
         return cls(
             run=run,
@@ -68,6 +65,14 @@ class Results:
             logins=logins_of(folder),
             canary=object_of(folder / "canary.json"),
         )
+
+
+def run_in(folder: Path) -> Run:
+    """What run.json tells; raises ResultsError if this is no results folder, or the file is damaged."""
+    try:
+        return run_from_json((folder / "run.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{folder} is no results folder: {error.strerror}: run.json.") from error
 
 
 def text_of(path: Path) -> str:

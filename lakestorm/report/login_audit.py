@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import csv
+import dataclasses
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -27,25 +28,30 @@ from lakestorm.record.login_labels import WAY, way_of
 from lakestorm.record.login_places import places_csv
 from lakestorm.record.manifest import write_text
 from lakestorm.record.references import BOUGHT, AcknowledgedFile
+from lakestorm.report.order_audit import lost_workers
 from lakestorm.verdict.topic_ledger import TopicSeen, topic_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from confluent_kafka import Message
 
+    from lakestorm.clients.own_logins import OwnLogin
     from lakestorm.model.geography import City
     from lakestorm.model.labels import Label
     from lakestorm.settings import Settings
+    from lakestorm.verdict.topic_ledger import Flags
 
 EVIDENCE = "logins.json"
 """Without this file a run has no logins."""
 LABELS = "labels.csv"
 HEADER = ("user_id", "timestamp", "topic", "partition", "offset", "kind", "distance_km", "speed_kmh", "scored")
 """Of a label in its topic; the file tells its journey's ends too."""
-COUNTS = "login_counts.json"
-"""Written at a run's end."""
+NUMBERS = "logins*.bin"
+"""What was acknowledged: one file for each process of the run that wrote logins, process 0 among them."""
+COUNTS = "login_counts*.json"
+"""Written by each of them at the run's end."""
 FLUSH_S = 30
 
 
@@ -61,18 +67,40 @@ def audit_logins(folder: Path, settings: Settings, read: Callable[[int, int], No
         PlatformError: the topic is gone, or gives no more.
     """
     facts = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
-    acknowledged = AcknowledgedFile.read(folder / "logins.bin")
+    acknowledged = acknowledged_of(folder)
     client_id, topic = f"lakestorm-audit-{facts['run']}", facts["topic"]
     starts = {int(partition): end for partition, end in facts["ends"].items()}
-    flags = acknowledged.flags(BOUGHT)
-    reader = Reader(facts["run"], starts, facts["behind_ms"], TopicSeen(len(flags)))
+    seen = TopicSeen({process: len(flags) for process, flags in acknowledged.items()})
+    reader = Reader(facts["run"], starts, facts["behind_ms"], seen, shares=facts.get("shares", 1))
     for batch in read_between(settings.kafka, client_id, topic, ends_of(settings.kafka, client_id, topic), read):
         reader.read(batch)
     tell(folder, settings, facts, list(reader.labels()))
     write_text(folder / login_places.FILE, places_csv(reader.places))
-    counts = folder / COUNTS
-    said = json.loads(counts.read_text(encoding="utf-8"))["acknowledged"] if counts.exists() else None
-    return topic_balance(flags, reader.seen, acks=facts["acks"], acknowledged_by_class=said)
+    lost = lost_workers(folder)
+    return topic_balance(
+        acknowledged,
+        seen,
+        acks=facts["acks"],
+        acknowledged_by_class=acknowledged_by_class(folder, {*acknowledged} - {*lost}),
+        lost_workers=lost,
+    )
+
+
+def acknowledged_of(folder: Path) -> dict[int, Flags]:
+    """{process: by number, whether the brokers acknowledged the record}; raises ResultsError if a file is not ours."""
+    files = map(AcknowledgedFile.read, sorted(folder.glob(NUMBERS)))
+    return {file.process: file.flags(BOUGHT) for file in files}
+
+
+def acknowledged_by_class(folder: Path, processes: Collection[int]) -> dict[str, int] | None:
+    """What all processes counted, together; None if one of these did not come to its end."""
+    told = {
+        int(path.stem.partition("-")[2] or 0): json.loads(path.read_text(encoding="utf-8"))["acknowledged"]
+        for path in folder.glob(COUNTS)
+    }
+    if not told.keys() >= {*processes}:
+        return None
+    return dict(sum((collections.Counter(counts) for counts in told.values()), collections.Counter()))
 
 
 class Reader:
@@ -83,18 +111,23 @@ class Reader:
         starts: {partition: next offset} when it began; what is older is its accounts' past.
         behind_ms: event time by which a record may stand behind one before it in its partition.
         seen: counts its records.
+        shares: among how many processes the accounts were dealt out. Each keeps its own accounts in order of event
+            time, and not with those of others: a broker may be slower for one of them.
 
     Attributes:
         places: logins by city, of the run and not of its history.
     """
 
-    def __init__(self, run: str, starts: Mapping[int, int], behind_ms: int, seen: TopicSeen) -> None:
+    def __init__(
+        self, run: str, starts: Mapping[int, int], behind_ms: int, seen: TopicSeen, *, shares: int = 1
+    ) -> None:
         self.seen = seen
         self.places: collections.Counter[City] = collections.Counter()
         self._run, self._starts, self._behind_ms = run.encode(), starts, behind_ms
+        self._shares = shares
         self._logins = OwnLogins(World().plan)
-        self._labellers: dict[int, tuple[Labeller, list[Label]]] = {}
-        self._latest_ms: dict[int, int] = {}
+        self._lanes: dict[tuple[int, int], Lane] = {}
+        """By partition and share: an account's logins are in one partition, and all of one share."""
 
     def read(self, batch: Iterable[Message]) -> None:
         """Count a batch; records of others are told apart by their headers."""
@@ -106,18 +139,19 @@ class Reader:
                 self.seen.others += 1
             else:
                 self._count(message, headers)
-        for partition, (labeller, found) in self._labellers.items():
-            found.extend(labeller.advance(self._latest_ms.get(partition, 0) - self._behind_ms))
+        for lane in self._lanes.values():
+            lane.labels.extend(lane.labeller.advance(lane.latest_ms - self._behind_ms))
 
     def labels(self) -> Iterable[Label]:
-        """All labels; nothing may be read afterwards. An account's logins are in one partition."""
-        for labeller, found in self._labellers.values():
-            yield from found
-            yield from labeller.finish()
+        """All labels; nothing may be read afterwards."""
+        for lane in self._lanes.values():
+            yield from lane.labels
+            yield from lane.labeller.finish()
 
     def _remember(self, message: Message, headers: Mapping[str, bytes]) -> None:
         if headers.get(CLASS, b"").decode() in EVENTS:
-            self._labeller(message.partition() or 0).remember(*self._logins(message.value() or b""))
+            login = self._logins(message.value() or b"")
+            self._lane(message.partition() or 0, login).labeller.remember(*login)
 
     def _count(self, message: Message, headers: Mapping[str, bytes]) -> None:
         class_ = headers[CLASS].decode()
@@ -125,13 +159,27 @@ class Reader:
         if class_ not in EVENTS or not is_new:
             return
         login, partition = self._logins(message.value() or b""), message.partition() or 0
-        self._latest_ms[partition] = max(self._latest_ms.get(partition, 0), login.at_ms)
-        self._labeller(partition).add(*login, (message.topic(), partition, message.offset()))
+        lane = self._lane(partition, login)
+        lane.latest_ms = max(lane.latest_ms, login.at_ms)
+        lane.labeller.add(*login, (message.topic(), partition, message.offset()))
         if class_ != HISTORY:
             self.places[login.city] += 1
 
-    def _labeller(self, partition: int) -> Labeller:
-        return self._labellers.setdefault(partition, (Labeller(), []))[0]
+    def _lane(self, partition: int, login: OwnLogin) -> Lane:
+        place = partition, (int(login.user_id) - 1) % self._shares
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = Lane()
+        return lane
+
+
+@dataclasses.dataclass(slots=True)
+class Lane:
+    """Logins that come in about the order of event time: their labels so far, and the latest of them."""
+
+    labeller: Labeller = dataclasses.field(default_factory=Labeller)
+    labels: list[Label] = dataclasses.field(default_factory=list)
+    latest_ms: int = 0
 
 
 def tell(folder: Path, settings: Settings, facts: dict[str, Any], labels: list[Label]) -> None:

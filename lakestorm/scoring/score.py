@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import io
 import json
@@ -14,7 +15,7 @@ from lakestorm.clients.login_values import HEADER
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import ResultsError
 from lakestorm.model.event_time import ms_from_timestamp
-from lakestorm.model.login_schema import CLASS, EVENTS, LOGIN, RUN, SEQUENCE
+from lakestorm.model.login_schema import CLASS, EVENTS, LOGIN, RUN, SEQUENCE, process_and_number
 from lakestorm.record.login_labels import FILE, labels_from_csv
 from lakestorm.record.manifest import run_from_json, write_text
 from lakestorm.scoring.alert_places import alerts_of
@@ -159,19 +160,21 @@ def logins_of(
 
 
 class SequencesSeen:
-    """Which records were read, by the number in their header, a byte each.
+    """Which records were read, by the sequence number in their header, a byte each for those of a process.
 
     Brokers that acknowledge less than all may hold a record twice that was resent: it is one login.
     """
 
     def __init__(self) -> None:
-        self._seen = bytearray()
+        self._seen: collections.defaultdict[int, bytearray] = collections.defaultdict(bytearray)
 
     def is_new(self, sequence: int) -> bool:
         """Whether this number comes for the first time."""
-        if sequence >= len(self._seen):
-            self._seen.extend(bytes(max(len(self._seen), sequence + 1 - len(self._seen))))
-        was, self._seen[sequence] = self._seen[sequence], 1
+        process, number = process_and_number(sequence)
+        seen = self._seen[process]
+        if number >= len(seen):
+            seen.extend(bytes(max(len(seen), number + 1 - len(seen))))
+        was, seen[number] = seen[number], 1
         return not was
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lakestorm.settings.containers import ContainerSettings
 from lakestorm.settings.environment import child_environment, environment, unread
-from lakestorm.settings.everything import Settings, env_example, every_field, misspelt, problems_of
+from lakestorm.settings.everything import Settings, env_example, every_field, misspelt, problems_of, usual_values
 from lakestorm.settings.group import Group, env_name
 from lakestorm.settings.kinds import PURCHASE_KINDS
 from lakestorm.settings.overrides import overridden
@@ -46,4 +46,5 @@ __all__ = [
     "overridden",
     "problems_of",
     "unread",
+    "usual_values",
 ]

@@ -31,7 +31,8 @@ class ContainerSettings(Group):
     )
     locust_scenarios: Annotated[str, AfterValidator(file_names)] = setting(
         "flashsale",
-        "What users of locust-master and locust-worker do: files of locustfiles/ and loadshapes/.",
+        "What users of locust-master and locust-worker do: files of locustfiles/ and loadshapes/. Without a shape among"
+        " them the page has all of them to pick from.",
         note="names, comma between",
     )
     loadgen_cpus: float = setting(1.0, "CPU that the sys-load container may use.", unit="cores", gt=0, le=1024)

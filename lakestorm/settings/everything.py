@@ -78,6 +78,11 @@ def every_field() -> Iterator[tuple[type[Group], str, FieldInfo]]:
             yield group, name, field
 
 
+def usual_values() -> dict[str, str]:
+    """{environment name: value} of every setting where nobody says anything, as `public` shows them."""
+    return {env_name(group, name): text_of(field.default) for group, name, field in every_field()}
+
+
 def misspelt(env: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each name that only looks like one of ours."""
     known = [env_name(group, name) for group, name, _ in every_field()]

@@ -33,5 +33,6 @@ def cost_us(locustfile: str) -> float:
         options = ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS), "-t", f"{SECONDS}s"]
         command = [sys.executable, "-m", "locust", "-f", str(HERE / locustfile), *options]
         timed(command, {"THRESHOLDS_FILE": ""}, Path(folder))
-        found = json.loads((Path(folder) / "cost.json").read_text())
+        (file,) = Path(folder).glob("cost-*.json")
+        found = json.loads(file.read_text())
         return float(found["cpu_s"]) / int(found["requests"]) * 1e6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from lakestorm.sandbox.service import free_port
 from tests.integration.compose_process import Compose, command
 from tests.integration.locust_process import ROOT, rows
+from tests.integration.test_web_access import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,6 +167,54 @@ def test_sigterm_drains(sale: tuple[Containers, subprocess.Popen[str]], shop: di
     assert run["complete"] is True
     assert run["ledger"]["lost"] == 0
     assert run["requests"]["PG order.buy"]["total"]["completed"] == rows(shop, "SELECT count(*) FROM purchases")[0][0]
+
+
+def test_a_shape_is_picked_in_the_masters_form(shop: dict[str, str], tmp_path: Path) -> None:
+    """Behind its login the page has every load shape; the one that is picked is what the worker's users follow."""
+    containers = project(shop, tmp_path)
+    port, page = str(free_port()), Address(free_port())
+    master = containers.start("locust-master", "--web-port", str(page.port), "--master-bind-port", port)
+    worker = containers.start("locust-worker", "--master-host", "127.0.0.1", "--master-port", port)
+    try:
+        wait_for(page.is_up)
+        password = (tmp_path / "run" / "secrets" / "web_password").read_text()
+        cookie = page.log_in(password, "lakestorm").cookie
+        shapes = re.search(r'"available_shape_classes": \[(.*?)\]', page.ask("/", Cookie=cookie).text)
+        assert shapes is not None
+        assert set(re.findall(r'"(\w+)"', shapes[1])) > {
+            "Default",
+            "RampShape",
+            "SoakShape",
+            "SpikeShape",
+            "WavesShape",
+        }
+        wait_for(lambda: json.loads(page.ask("/worker-count", Cookie=cookie).text)["worker_count"] == 1)
+        form = {"user_count": "4", "spawn_rate": "1", "run_time": "5s"}
+        told = [
+            json.loads(page.ask("/swarm", form | {"shape_class": shape}, Cookie=cookie).text)["message"]
+            for shape in ("WavesShape", "SteadyShape")
+        ]
+        assert told[0].startswith("WavesShape: the run time (-t) is 5 s; at least 12 s are wanted.")
+        assert told[1] == "Swarming started using shape class 'SteadyShape'"
+        wait_for(lambda: "verdict: " in containers.output("locust-master"))
+    finally:
+        codes = [ended(process) for process in (master, worker)]
+    assert codes[1] == 0, containers.output("locust-worker")
+    run = json.loads((tmp_path / "results" / "web" / "latest" / "run.json").read_text())
+    assert codes[0] == EXIT[run["verdict"]], containers.output("locust-master")
+    assert (run["shape"]["name"], run["shape"]["peak_users"], run["stopped_by"]) == ("SteadyShape", 4, "shape")
+    assert [worker["state"] for worker in run["instrument"]["workers"]] == ["drained"]
+    bought = rows(shop, "SELECT count(*) FROM purchases")[0][0]
+    assert run["requests"]["PG order.buy"]["total"]["completed"] == bought > 0
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """The exit code of a process that is told to end."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(TIME_LIMIT_S)
+    finally:
+        process.kill()
 
 
 def test_a_wrong_setting_ends_a_container(containers: Containers) -> None:

@@ -50,11 +50,10 @@ class Answer:
 
 
 @dataclasses.dataclass
-class Site:
-    """A page that listens."""
+class Address:
+    """Where a page listens."""
 
     port: int
-    locust: LocustProcess
 
     def ask(self, path: str, form: Mapping[str, str] | None = None, /, method: str = "", **headers: str) -> Answer:
         """One request as it is, redirects not followed. Headers with `_` for `-`."""
@@ -67,6 +66,14 @@ class Site:
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
 
+    def is_up(self) -> bool:
+        """Whether somebody answers."""
+        try:
+            self.ask("/assets/favicon-light.png")
+        except OSError:
+            return False
+        return True
+
     def log_in(self, password: str = PASSWORD, name: str = NAME) -> Answer:
         """Fill in the form."""
         return self.ask("/log-in", {"username": name, "password": password})
@@ -75,17 +82,19 @@ class Site:
         """Locust's state."""
         return str(json.loads(self.ask("/stats/requests", **headers).text)["state"])
 
+
+@dataclasses.dataclass
+class Site(Address):
+    """A page that listens, and whose."""
+
+    locust: LocustProcess
+
     def wait_until_up(self) -> None:
         """Until somebody answers."""
         until = time.monotonic() + 60
-        while True:
-            try:
-                self.ask("/assets/favicon-light.png")
-            except OSError:
-                assert time.monotonic() < until, self.locust.output()
-                time.sleep(0.1)
-            else:
-                return
+        while not self.is_up():
+            assert time.monotonic() < until, self.locust.output()
+            time.sleep(0.1)
 
 
 def site(cwd: Path, env: dict[str, str]) -> Iterator[Site]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from lakestorm.model.edits import PROCESSES_MAX
 from lakestorm.record.folder import Results
+from lakestorm.record.references import BOUGHT, AcknowledgedFile
 from lakestorm.sandbox.service import free_port
 from tests.integration.locust_process import BOOKS_ALONE, FLASHSALE, ROOT, LocustProcess, make_shop, rows, run_locust
 from tests.integration.test_shapes import is_sound
@@ -46,6 +48,9 @@ def slowly(self, *args, **kwargs):
 WorkerRunner.__init__ = slowly
 """
 """A worker that is sent users before Locust has made its runner, as happens on a busy machine."""
+MIXED = f"{FLASHSALE},{ROOT / 'locustfiles' / 'catalogue.py'}"
+TWO_OF_THREE = ("--config-users", '{"user_class_name": "FlashSaleUser", "weight": 2}')
+"""Of users of two classes and equal weight Locust brings all of one class to one of two workers."""
 SPIKE = f"{FLASHSALE},{ROOT / 'loadshapes' / 'spike.py'}"
 
 
@@ -72,6 +77,11 @@ def workers_of(done: Finished) -> list[dict[str, object]]:
     return found
 
 
+def orders_of(done: Finished) -> list[Path]:
+    """What each worker wrote of its acknowledged lines."""
+    return sorted(done.folder.glob("orders-*.bin"))
+
+
 @pytest.mark.parametrize("file", [FLASHSALE, SPIKE], ids=["by hand", "shape"])
 def test_two_workers_balance(database: dict[str, str], tmp_path: Path, file: Path | str) -> None:
     """Completed buys of two workers equal the table's rows; seconds, histograms and clocks are told of both."""
@@ -85,7 +95,7 @@ def test_two_workers_balance(database: dict[str, str], tmp_path: Path, file: Pat
     total = done.total(BUY)
     assert sum(results.timeline[BUY].counts["completed"]) == total["completed"]
     assert results.distributions[BUY, "service"].count == total["service_ms"]["count"]
-    assert len(list(done.folder.glob("orders-*.bin"))) == 2
+    assert len(orders_of(done)) == 2
     assert 6 < done.run["users_peak"] <= 12
 
 
@@ -122,7 +132,7 @@ def test_workers_take_part_from_other_machines(database: dict[str, str], tmp_pat
     assert_balanced(done, database)
     assert 'PURCHASE_ZIPF is "0.5" there and "0.99" on the master' in done.output
     assert [w["state"] for w in workers_of(done)] == ["drained", "drained"]
-    assert len(list(done.folder.glob("orders-*.bin"))) == 2
+    assert len(orders_of(done)) == 2
     assert not (folders[2] / "results").exists()
 
 
@@ -147,6 +157,24 @@ def test_a_lost_worker_is_named(database: dict[str, str], tmp_path: Path) -> Non
     assert ledger["unreported"] > 0
     assert ledger["acknowledged"] + ledger["unreported"] == rows(database, COUNT)[0][0]
     assert f"{ledger['unreported']} lines stand in the table that worker {lost['process']} wrote" in told
+
+
+def test_an_abort_threshold_sees_all_workers(database: dict[str, str], tmp_path: Path) -> None:
+    """A threshold on what no worker did alone ends the run for all; it is drained, fails, and the books close."""
+    make_shop(database, items=50)
+    (tmp_path / "thresholds.toml").write_text('"PG order.buy" = ["abort: completed < 300"]')
+    env = {**database, **LIGHT, "THRESHOLDS_FILE": "thresholds.toml", "ABORT_GRACE_S": "0"}
+    done = run_locust("-u", "10", "-r", "10", "-t", "60s", *two_workers(), env=env, cwd=tmp_path)
+    assert done.code == 3, done.output
+    assert done.run["stopped_by"] == "threshold"
+    found = re.search(r"completed = ([\d.]+) after (\d+) s, which stopped", done.run["thresholds"][0]["value"])
+    assert found is not None, done.run["thresholds"]
+    each = [acknowledged.flags(BOUGHT).sum() for acknowledged in map(AcknowledgedFile.read, orders_of(done))]
+    assert len(each) == 2
+    assert float(found[1]) > max(each) > 0
+    assert done.ledger["state"] == "closed", done.output
+    assert sum(each) == done.total(BUY)["completed"] == rows(database, COUNT)[0][0]
+    assert [w["state"] for w in workers_of(done)] == ["drained", "drained"]
 
 
 def test_sigterm_to_the_master_drains(database: dict[str, str], tmp_path: Path) -> None:
@@ -178,7 +206,7 @@ def test_a_worker_that_is_told_to_end_loses_nothing(database: dict[str, str], tm
 
 
 def test_what_a_worker_cannot_do_refuses_the_run(database: dict[str, str], tmp_path: Path) -> None:
-    """A worker's own mistake is its sentence and exit code 5; the run does not begin without it."""
+    """A worker's own mistake is its sentence and exit code 5, on the master too; the run does not begin without it."""
     make_shop(database, items=5)
     port = str(free_port())
     to_master = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
@@ -194,7 +222,8 @@ def test_what_a_worker_cannot_do_refuses_the_run(database: dict[str, str], tmp_p
         ended = master.wait()
     assert told.code == 5
     assert "nothing" in told.output
-    assert ended.code != 0
+    came_too_late = "Gave up waiting for workers" in ended.output  # Locust counts a worker for four seconds
+    assert (ended.code, 'database "nothing"' in ended.output) == (5, True) or came_too_late, ended.output
     assert rows(database, COUNT)[0][0] == 0
 
 
@@ -224,3 +253,25 @@ def test_forked_workers_end_with_their_master(database: dict[str, str], tmp_path
     assert len(workers) == 2
     gone, alive = psutil.wait_procs(workers, timeout=30)
     assert (len(gone), alive) == (2, [])
+
+
+def test_a_catalogue_is_kept_by_both(database: dict[str, str], tmp_path: Path) -> None:
+    """Beside a sale two workers add items under ids that never meet; the books close, and no new item is left."""
+    make_shop(database, items=50)
+    env = {**database, **LIGHT, "CATALOGUE_EDIT_EVERY_MS": "20"}
+    args = ("--headless", "--only-summary", "-u", "9", "-r", "9", "-t", "6s", *TWO_OF_THREE, *two_workers())
+    adders: set[int] = set()
+    with LocustProcess(*args, env=env, cwd=tmp_path, file=MIXED) as master:
+        while master.process.poll() is None:
+            adders |= {
+                process for (process,) in rows(database, f"SELECT id % {PROCESSES_MAX} FROM items WHERE id > 50")
+            }
+            time.sleep(0.1)
+        done = master.wait()
+    assert is_sound(done), done.output
+    assert adders == {1, 2}
+    assert done.ledger["state"] == "closed", done.output
+    assert done.total(BUY)["completed"] == rows(database, COUNT)[0][0] > 100
+    added = done.total("PG item.add")
+    assert (added["completed"] > 20, added["failed"], added["retried"]) == (True, 0, 0), added
+    assert rows(database, "SELECT count(*), max(id) FROM items") == [(50, 50)]

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]*)? \\$((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)+)", re.MULTILINE)
 SALE = "locustfiles/flashsale.py,loadshapes/flash_sale_spike.py"
 SPIKE = "locustfiles/flashsale.py,loadshapes/spike.py"
+SHAPES = ",".join(sorted(f"loadshapes/{file.name}" for file in (ROOT / "loadshapes").glob("*.py")))
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -42,7 +43,14 @@ COMMANDS = [
         "-m locust -f locustfiles/login.py,loadshapes/waves.py --headless --only-summary -u 3 -t 5s",
     ),
     ("loadgen", ["--duration", "5"], {}, "-m sysload --duration 5"),
-    ("locust-master", [], {}, "-m locust -f locustfiles/flashsale.py --master"),
+    ("locust-master", [], {}, f"-m locust -f locustfiles/flashsale.py,{SHAPES} --class-picker --master"),
+    (
+        "locust-master",
+        [],
+        {"LOCUST_SCENARIOS": "flashsale,spike"},
+        f"-m locust -f {SPIKE} --master",
+    ),
+    ("locust-worker", [], {}, "-m locust -f locustfiles/flashsale.py --worker --master-host locust-master"),
     (
         "locust-worker",
         [],

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import seed.__main__
-from lakestorm import cli
+from lakestorm.cli import command_line
 from lakestorm.settings import env_name, every_field
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_make_targets_that_are_named_exist(doc: Path) -> None:
 @pytest.mark.parametrize("doc", DOCS, ids=NAMES)
 def test_commands_that_are_named_exist(doc: Path) -> None:
     """`lakestorm …` and `python -m seed …` are command lines that their parsers take."""
-    parsers = {"lakestorm": cli.parser(), "python -m seed": seed.__main__.parser()}
+    parsers = {"lakestorm": command_line.parser(), "python -m seed": seed.__main__.parser()}
     wrong = [
         refusal(parser, code, program)
         for code in commands_of(doc)

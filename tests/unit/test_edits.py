@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lakestorm.model.catalogue import CATEGORIES
-from lakestorm.model.edits import CHANGES, EDITIONS, WEIGHTS, Deed, ItemEdit, Keeper, NewItem, UserEdit
+from lakestorm.model.edits import (
+    CHANGES,
+    EDITIONS,
+    PROCESSES_MAX,
+    WEIGHTS,
+    Deed,
+    ItemEdit,
+    Keeper,
+    NewItem,
+    UserEdit,
+    own_ids,
+)
 
 ITEMS, USERS = range(5, 25), range(100, 140)
 
@@ -81,3 +93,24 @@ def test_stock_is_nobody_s_business() -> None:
     fields = {field.name for kind in (ItemEdit, NewItem, UserEdit) for field in dataclasses.fields(kind)}
     assert fields == {"item_id", "factor", "edition", "name", "category", "price_cents", "user_id", "tag"}
     assert not any("-" in edition for edition in EDITIONS)
+
+
+processes = st.integers(0, PROCESSES_MAX - 1)
+
+
+@given(st.lists(st.tuples(processes, st.integers(0, 2**40)), min_size=1, max_size=5, unique_by=lambda one: one[0]))
+def test_ids_of_new_items_are_disjoint(began: list[tuple[int, int]]) -> None:
+    """Whatever ids each process found taken when it began, no two give the same new one, and all are above."""
+    given_ = {process: list(itertools.islice(own_ids(after, process), 50)) for process, after in began}
+    every = [one for ids in given_.values() for one in ids]
+    assert len(set(every)) == len(every)
+    for process, after in began:
+        assert given_[process] == sorted(given_[process])
+        assert after < given_[process][0] <= after + PROCESSES_MAX
+
+
+@pytest.mark.parametrize("process", [-1, PROCESSES_MAX])
+def test_a_process_beyond_those_has_no_ids(process: int) -> None:
+    """Where ids could be given twice, none is."""
+    with pytest.raises(ValueError, match=str(process)):
+        own_ids(0, process)

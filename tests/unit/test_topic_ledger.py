@@ -9,22 +9,83 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakestorm.model.login_schema import NUMBER_BITS, process_and_number, sequence_of
 from lakestorm.verdict.topic_ledger import ENTRIES, SAMPLES, WRONG, TopicSeen, topic_balance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Records = list[tuple[bytes, int, str]]
 
 
 def books(acknowledged: Iterable[int], records: Records, count: int, **about: Any) -> dict[str, Any]:
-    """The ledger of a topic with these (key, sequence, class), of which these numbers were acknowledged."""
-    seen = TopicSeen(count)
+    """The ledger of a topic with these (key, sequence, class), of which these of process 0 were acknowledged."""
+    return books_of({0: acknowledged}, records, count, **about)
+
+
+def books_of(acknowledged: Mapping[int, Iterable[int]], records: Records, count: int, **about: Any) -> dict[str, Any]:
+    """The same of several processes, each of which numbered so many."""
+    seen = TopicSeen(dict.fromkeys(acknowledged, count))
     for record in records:
         seen.add(*record)
-    flags = np.zeros(count, dtype=bool)
-    flags[list(acknowledged)] = True
+    flags = {process: np.isin(np.arange(count), list(numbers)) for process, numbers in acknowledged.items()}
     return topic_balance(flags, seen, **{"acks": "all", "acknowledged_by_class": {}, **about})
+
+
+@given(st.integers(0, 65_535), st.integers(0, (1 << NUMBER_BITS) - 1))
+def test_sequence_numbers_tell_process_and_number(process: int, number: int) -> None:
+    """Both come back, no two records share one, and process 0's come before all others'."""
+    sequence = sequence_of(process, number)
+    assert process_and_number(sequence) == (process, number)
+    assert (sequence == number) is (process == 0)
+    assert process == 0 or sequence > sequence_of(0, (1 << NUMBER_BITS) - 1)
+
+
+ONE, TWO = sequence_of(1, 0), sequence_of(2, 0)
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "records", "state", "wanted"),
+    [
+        # happy: a history and two workers, whose accounts interleave
+        ({0: [0, 1], 1: [0, 1], 2: [0]},
+         [(b"a", 0, "backfill"), (b"b", 1, "backfill"), (b"b", TWO, "live"), (b"a", ONE, "live"),
+          (b"a", ONE + 1, "live")],
+         "closed", {"events_in_topic": 5, "events_acknowledged": 5}),
+        # the same number of two processes is two records
+        ({1: [0], 2: [0]}, [(b"a", ONE, "live"), (b"b", TWO, "live")], "closed", {"events_in_topic": 2}),
+        # sad: one's record is not another's; history behind what came after it; one process's twice
+        ({1: [0], 2: [0]}, [(b"a", ONE, "live")], "open", {"events_lost": 1}),
+        ({0: [0], 1: [0]}, [(b"a", ONE, "live"), (b"a", 0, "backfill")], "open", {"events_reordered": 1}),
+        ({1: [0], 2: [0]}, [(b"a", ONE, "live"), (b"b", TWO, "live"), (b"b", TWO, "live")], "open",
+         {"events_duplicate": 1}),
+    ],
+)  # fmt: skip
+def test_balances_of_several_processes(acknowledged: Any, records: Records, state: str, wanted: dict[str, int]) -> None:
+    """The books of all processes are one, and each record is its own process's."""
+    ledger = books_of(acknowledged, records, 2)
+    assert ledger["state"] == state
+    assert {name: ledger[name] for name in wanted} == wanted
+    assert {name for name in WRONG if ledger[name]} == {name for name in WRONG if wanted.get(name)}
+
+
+def test_samples_are_the_numbers_of_the_headers() -> None:
+    """What is lost or twice is named by the sequence number that stands in its header."""
+    ledger = books_of({1: [0, 1], 2: [1]}, [(b"a", ONE, "live"), (b"a", ONE, "live")], 2)
+    assert ledger["samples"] == {"events_lost": [ONE + 1, TWO + 1], "events_duplicate": [ONE]}
+
+
+def test_what_a_lost_worker_wrote_is_unreported() -> None:
+    """It told of nothing, or of a part: the rest is counted, nothing of it is recovered, and the books are unknown."""
+    records: Records = [(b"a", ONE + n, "live") for n in range(5)] + [(b"b", TWO + n, "live") for n in range(3)]
+    silent = books_of({1: range(5)}, records, 5, lost_workers=[2])
+    assert (silent["state"], silent["events_unreported"], silent["events_recovered"]) == ("unknown", 3, 0)
+    assert silent["events_acknowledged"] + silent["events_unreported"] == silent["events_in_topic"] == 8
+    assert silent["reasons"] == ["3 records stand in the topic that worker 2 wrote and nobody reported: it was lost."]
+    partly = books_of({1: range(4), 2: [1]}, records, 5, lost_workers=[2])
+    assert (partly["events_unreported"], partly["events_recovered"], partly["events_lost"]) == (2, 1, 0)
+    nothing = books_of({1: range(5)}, records[:5], 5, lost_workers=[2])
+    assert (nothing["state"], nothing["events_unreported"]) == ("unknown", 0)
 
 
 @pytest.mark.parametrize(
