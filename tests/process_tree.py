@@ -53,6 +53,10 @@ class Tree:
         """Memory of all that is in RAM; pages that they share count once for each."""
         return sum(process.memory_info().rss for process in self.processes()) / MB
 
+    def own_mb(self) -> float:
+        """Memory of all that no other process shares."""
+        return sum(process.memory_full_info().uss for process in self.processes()) / MB
+
 
 def command_of(process: psutil.Process) -> list[str]:
     """Its command line; empty if it is gone."""

@@ -142,7 +142,7 @@ class ObjectStore:
             raise self._unreachable(f"it answers, but not as an object store: {error}") from error
 
     def _unreachable(self, reason: str) -> UnreachableError:
-        return UnreachableError(f"MinIO at {self} cannot be used: {reason}. See MINIO_URL.")
+        return UnreachableError(f"MinIO at {self} cannot be used: {reason.rstrip('.')}. See MINIO_URL.")
 
     def _refusal(self, error: S3Error) -> UnreachableError | PlatformError:
         """What the store's own error comes to."""

@@ -15,9 +15,22 @@ from pathlib import Path
 from lakestorm.sandbox.box import Sandbox
 from tests.benchmarks.harness import Row, render
 
-NAMES = ("buys", "schedule", "request", "workers", "seed", "memory", "logins", "pressure", "probing", "canary")
-CHECKS = ("balance",)
-"""Run only by name: what must hold every time, over many minutes."""
+NAMES = (
+    "buys",
+    "schedule",
+    "request",
+    "workers",
+    "seed",
+    "memory",
+    "logins",
+    "pressure",
+    "probing",
+    "canary",
+    "across",
+)
+ALONE = ("balance", "soak", "across_long")
+"""Run only by name: what must hold every time or for long, over many minutes."""
+KNOWN = (*NAMES, *ALONE)
 OUT = Path("bench")
 
 
@@ -25,13 +38,13 @@ def main() -> int:
     """Run what was asked for, one after the other; 0 if all ran."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all without one. Or {', '.join(CHECKS)}"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(KNOWN)}; without one, all but {', '.join(ALONE)}"
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each side of a pair runs (default: 5)")
     arguments = parser.parse_args()
     names = arguments.names or NAMES
-    if strange := set(names) - {*NAMES, *CHECKS}:
-        parser.error(f"{', '.join(strange)}: names of {', '.join((*NAMES, *CHECKS))} are wanted")
+    if strange := set(names) - set(KNOWN):
+        parser.error(f"{', '.join(strange)}: names of {', '.join(KNOWN)} are wanted")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         sandbox = Sandbox(Path(folder) / "sandbox", say=lambda _: None)

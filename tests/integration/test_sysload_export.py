@@ -187,14 +187,19 @@ def test_wrong_keys_are_told_at_once(bucket: dict[str, str], tmp_path: Path, wro
         assert out.exporter.healthy()
 
 
-def restricted(env: Mapping[str, str], policy: Mapping[str, Any]) -> dict[str, str]:
-    """A new user of the server who may do what the policy says, and nothing else."""
-    name, secret = f"user-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
-    admin = MinioAdmin(
+def admin_of(env: Mapping[str, str]) -> MinioAdmin:
+    """Who may do everything on the server."""
+    return MinioAdmin(
         endpoint=env["MINIO_URL"].removeprefix("http://"),
         credentials=StaticProvider(env["MINIO_ACCESS_KEY"], env["MINIO_SECRET_KEY"]),
         secure=False,
     )
+
+
+def restricted(env: Mapping[str, str], policy: Mapping[str, Any]) -> dict[str, str]:
+    """A new user of the server who may do what the policy says, and nothing else."""
+    name, secret = f"user-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+    admin = admin_of(env)
     admin.user_add(name, secret)
     admin.policy_add(name, policy=dict(policy))
     admin.attach_policy([name], user=name)
@@ -239,6 +244,24 @@ def test_each_right_of_the_policy_is_needed(bucket: dict[str, str], tmp_path: Pa
             out.wait_until(lambda out=out: bool(out.exporter.state().error))  # type: ignore[misc]
             assert "refuses: AccessDenied" in out.exporter.state().error
         assert out.said[-1].startswith("2 rows could not be exported yet")
+
+
+def test_a_store_that_is_full(bucket: dict[str, str], tmp_path: Path) -> None:
+    """A bucket at its quota takes nothing: said with the store's own word, rows wait, and each goes out once after."""
+    admin, name = admin_of(bucket), bucket["MINIO_BUCKET_NAME"]
+    with Out(bucket, tmp_path / "spool") as out:
+        out.take(range(AT, AT + 4))
+        out.wait_for_rows(4)
+        admin.bucket_quota_set(name, 1)
+        out.take(range(AT + 4, AT + 10))
+        out.wait_until(lambda: bool(out.exporter.state().error))
+        assert "refuses: XMinioAdminBucketQuotaExceeded" in out.exporter.state().error
+        assert out.exporter.state().waiting.rows == 6
+        admin.bucket_quota_clear(name)
+        out.wait_for_rows(10)
+    assert "Rows wait in the spool." in out.said[0]
+    assert "can be used again" in out.said[-1]
+    assert seconds_in(bucket, tmp_path) == dict.fromkeys(range(AT, AT + 10), 1)
 
 
 @contextlib.contextmanager
