@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAY_DIFFER = {"POSTGRES_HOST", "POSTGRES_PORT", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "RESULTS_DIR"}
-"""Each machine may know a system by another address, and has its own folders."""
+MAY_DIFFER = {
+    "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_SSLROOTCERT", "KAFKA_BROKERS", "KAFKA_SSL_CA_LOCATION",
+    "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_SSL_CA_LOCATION", "RESULTS_DIR",
+}  # fmt: skip
+"""Each machine may know a system by another address, and has its own files and folders."""
 
 
 def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
