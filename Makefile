@@ -21,7 +21,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## everything once: services, a shop, a sale and logins for a minute, the audit, a verdict
+demo: setup ## everything once: services, a shop, a minute of sale, catalogue and logins before a pipeline, the audit, a verdict
 	@$(BIN)/lakestorm demo
 
 ui: setup ## sandbox and Locust's web page on loopback, until Ctrl-C

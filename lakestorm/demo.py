@@ -1,8 +1,13 @@
-"""`lakestorm demo`: real services, a seeded shop, a sale and logins, an audit, in one go; nothing is left running."""
+"""`lakestorm demo`: real services, a seeded shop, a sale, catalogue and logins before a pipeline, an audit, in one go.
+
+Nothing is left running. All of it, load included, shares one machine: the periods here are what two cores carry with
+the load still on time.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakestorm.errors import ExitCode, UsageError
 from lakestorm.sandbox.box import Sandbox
-from lakestorm.settings import child_environment
+from lakestorm.settings import child_environment, usual_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,39 +26,60 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(".sandbox") / "demo"
-STOCK = "500"
-"""Units of each item, where FLASHSALE_STOCK says nothing: the hot ones sell out half-way through the sale."""
-SERVICES = ("postgres", "kafka", "registry")
+SERVICES = ("postgres", "kafka", "registry", "connect")
+KEEPERS = 2
+"""Users who edit the catalogue meanwhile."""
+OWN = {
+    "FLASHSALE_STOCK": "250",
+    "PURCHASE_GEN_EVERY_MS": "200",
+    "LOGIN_GEN_EVERY_MS": "200",
+    "CANARY_EVERY_MS": "500",
+}
+"""What the demo has otherwise than elsewhere: of this stock the hot items sell out half-way through the sale."""
 
 
 def demo(settings: Settings, say: Callable[[str], None]) -> int:
-    """Sandbox up, seed, flash sale and logins, sandbox down; the exit code of what failed first, or of the verdict.
+    """Sandbox up, seed, sale, catalogue and logins before a pipeline, sandbox down.
+
+    Returns:
+        the exit code of what failed first, or of the verdict.
 
     Raises:
         UsageError: this is no checkout, or it has no such shape.
-        SandboxError: the database does not start.
+        SandboxError: a service does not start.
     """
-    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login")]
-    files = [*scenarios, ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"]
-    for file in files:
-        if not file.exists():
-            raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
-    users = settings.flashsale.users + settings.login.users
-    load = ["-u", f"{users}", "-t", f"{settings.flashsale.run_time:g}s"]
-    loaded = ",".join(os.path.relpath(file) for file in files)
-    steps = (
-        ("Filling the shop …", ["seed"]),
-        ("The sale …", ["locust", "-f", loaded, "--headless", "--only-summary", "--loglevel", "WARNING", *load]),
-    )
+    steps = (("Filling the shop …", ["seed"]), ("The sale …", ["locust", *locust_options(settings)]))
     sandbox = Sandbox(FOLDER, say)
     with running(sandbox):
-        environment = child_environment({"FLASHSALE_STOCK": stock_of(settings), **sandbox.env()})
+        environment = child_environment({**own_values(settings), **sandbox.env()})
         for sentence, arguments in steps:
             say(sentence)
             code = run_to_end([sys.executable, "-m", *arguments], environment)
             if code:
                 break
     return code
+
+
+def locust_options(settings: Settings) -> list[str]:
+    """The run as Locust is told of it; raises UsageError where a file of it is missing."""
+    scenarios = [ROOT / "locustfiles" / f"{name}.py" for name in ("flashsale", "login", "catalogue")]
+    files = [*scenarios, ROOT / "loadshapes" / f"{settings.flashsale.shape}.py"]
+    for file in files:
+        if not file.exists():
+            raise UsageError(f"{file} is not there: the demo runs from a checkout, with a shape of loadshapes/.")
+    users = {"FlashSaleUser": settings.flashsale.users, "LoginUser": settings.login.users, "CatalogueUser": KEEPERS}
+    weights = [{"user_class_name": name, "weight": count} for name, count in users.items()]
+    return [
+        "-f", ",".join(os.path.relpath(file) for file in files), "--headless", "--only-summary",
+        "--loglevel", "WARNING", "-u", f"{sum(users.values())}", "-t", f"{settings.flashsale.run_time:g}s",
+        "--config-users", json.dumps(weights),
+    ]  # fmt: skip
+
+
+def own_values(settings: Settings) -> dict[str, str]:
+    """Settings that the demo has otherwise; one that somebody changed stays as it is."""
+    usual, said = usual_values(), settings.public()
+    return {name: value for name, value in OWN.items() if said[name] == usual[name]}
 
 
 @contextlib.contextmanager
@@ -81,8 +107,3 @@ def run_to_end(command: Sequence[str], environment: dict[str, str]) -> int:
 def interrupt(number: int, _frame: Any) -> None:
     """End as Ctrl-C would, when told by a signal."""
     raise KeyboardInterrupt(number)
-
-
-def stock_of(settings: Settings) -> str:
-    """Units of each item at the start."""
-    return STOCK if settings.flashsale.stock is None else str(settings.flashsale.stock)

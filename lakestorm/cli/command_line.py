@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     audit_verb.add_argument("run", type=Path, help="results folder, e.g. results/latest")
     audit_verb.add_argument("--quiet", action="store_true", help="write ledger.json only")
     audit_verb.set_defaults(run_verb=runs.run_audit)
-    demo_verb = verbs.add_parser("demo", help="a sale and logins on services of its own, from nothing to a verdict")
+    demo_verb = verbs.add_parser("demo", help="a sale before a pipeline of its own, from nothing to a verdict")
     demo_verb.set_defaults(run_verb=runs.run_demo)
     report_verb = verbs.add_parser(
         "report", help="make a run's report again", epilog="example: lakestorm report results/latest"

@@ -106,10 +106,12 @@ def read_books(backend: Backend, run: RunKey, each: Callable[[np.ndarray], None]
 
 
 def in_snapshot(backend: Backend) -> None:
-    """Everything read until the next commit is of one moment."""
+    """Everything read until the next commit is of one moment, and may take its time: ten million lines do."""
     backend.set_session(
         isolation_level=psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ, readonly=True, autocommit=False
     )
+    with backend.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")  # the setting's limit is for requests of the load
 
 
 def stock_of(backend: Backend) -> dict[int, int]:
@@ -148,14 +150,15 @@ class BinaryRows:
 
     def __init__(self, each: Callable[[np.ndarray], None]) -> None:
         self._each = each
-        self._rest = b""
+        self._rest = bytearray()
         self._begun = False
 
     def write(self, data: bytes) -> int:
-        """Take the next bytes, pass on the whole rows among them."""
+        """Take the next bytes, pass on the whole rows among them. They come row by row."""
         self._rest += data
         if not self._begun and len(self._rest) >= COPY_HEADER_BYTES:
-            self._rest, self._begun = self._rest[COPY_HEADER_BYTES:], True
+            del self._rest[:COPY_HEADER_BYTES]
+            self._begun = True
         if len(self._rest) >= LINE.itemsize * 10_000:
             self._pass_on()
         return len(data)
@@ -167,5 +170,5 @@ class BinaryRows:
     def _pass_on(self) -> None:
         whole = len(self._rest) // LINE.itemsize * LINE.itemsize
         if whole:
-            self._each(np.frombuffer(self._rest[:whole], dtype=LINE))
-        self._rest = self._rest[whole:]
+            self._each(np.frombuffer(bytes(self._rest[:whole]), dtype=LINE))
+        del self._rest[:whole]

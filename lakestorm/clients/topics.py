@@ -22,10 +22,18 @@ SILENCE_S = 30.0
 """Without a record for this long a topic is taken to give no more, though its end says otherwise."""
 FOLLOW_S = 0.2
 """How long a follower waits before it looks whether it should stop."""
+LITTLE_AHEAD = {
+    "queued.min.messages": 10_000,
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.message.max.bytes": 1_048_576,
+    "fetch.queue.backoff.ms": 10,
+}
+"""A follower takes longer for a record than the brokers do, so what is fetched ahead only lies in memory: by
+librdkafka's own measure, 500 MB of a large topic. It looks again soon after the queue was full, and not in a second."""
 
 
-def open_consumer(settings: KafkaSettings, client_id: str) -> Consumer:
-    """A consumer that joins no group, commits nothing, and sees what was acknowledged."""
+def open_consumer(settings: KafkaSettings, client_id: str, more: Mapping[str, int] | None = None) -> Consumer:
+    """A consumer that joins no group, commits nothing, and sees what was acknowledged; `more` of its settings wins."""
     config = client_config(settings, client_id) | {
         "group.id": client_id,
         "enable.auto.commit": False,
@@ -34,7 +42,7 @@ def open_consumer(settings: KafkaSettings, client_id: str) -> Consumer:
         "isolation.level": "read_committed",
         "fetch.message.max.bytes": 4_194_304,
     }
-    return Consumer(config)
+    return Consumer(config | dict(more or {}))
 
 
 def ends_of(settings: KafkaSettings, client_id: str, topic: str) -> dict[int, tuple[int, int]]:
@@ -126,19 +134,26 @@ def read_between(
 
 
 def follow(
-    settings: KafkaSettings, client_id: str, topic: str, starts: Mapping[int, int]
+    settings: KafkaSettings, client_id: str, topic: str, starts: Mapping[int, int], most: int = BATCH
 ) -> Generator[list[Message], None, None]:
     """Batches of what comes from {partition: offset} on, at once and for ever; empty ones while nothing comes.
+
+    Args:
+        settings: of the brokers.
+        client_id: names us to them.
+        topic: what is read.
+        starts: from where.
+        most: records of a batch. Taking one lasts about a microsecond: who times their arrival wants few.
 
     Raises:
         PlatformError: the topic cannot be read any more.
     """
-    consumer = open_consumer(settings, client_id)
+    consumer = open_consumer(settings, client_id, LITTLE_AHEAD)
     try:
         consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in starts.items()])
         while True:
             first = consumer.poll(FOLLOW_S)
-            batch = [] if first is None else [first, *consumer.consume(BATCH, timeout=0)]
+            batch = [] if first is None else [first, *consumer.consume(most, timeout=0)]
             for error in (message.error() for message in batch):
                 if error is not None and not error.retriable():
                     raise unreadable(topic, error)

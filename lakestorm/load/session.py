@@ -26,6 +26,7 @@ from lakestorm.load.joining import is_worker
 from lakestorm.load.live_run import LiveRun
 from lakestorm.load.locust_stats import keep_three_digits
 from lakestorm.load.machine import keep_status_of_forks, machine
+from lakestorm.load.metrics_port import serve_metrics
 from lakestorm.load.progress import RunProgress
 from lakestorm.load.run_options import add_options, settings_of_run
 from lakestorm.load.run_time import RunTime
@@ -200,6 +201,7 @@ class Session:
             keep_status_of_forks()
             self._crew = Crew(environment, self.settings.public())  # first: a worker's refusal may come at any moment
         check_binding(environment, self.settings.web)
+        serve_metrics(environment, self._panel, self.settings.run.metrics_port)
         settings = settings_of_run(self.settings, environment.parsed_options)
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.prepare()

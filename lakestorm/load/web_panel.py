@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 import flask
 import gevent
 from locust.runners import STATE_CLEANUP, STATE_INIT, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
+from lakestorm.load.metrics_port import metrics_answer, registry_of
 from lakestorm.load.web_charts import Window, charts
-from lakestorm.load.web_metrics import RunCollector
 from lakestorm.load.web_run import RunBoard, add_report, run_tab
 from lakestorm.load.web_tab import add_link, add_tabs, pipeline_tab
 from lakestorm.report.page import templates
@@ -169,8 +167,7 @@ def mount(environment: Environment, panel: Panel) -> None:
         return
     options = environment.parsed_options
     base = ((options and options.web_base_path) or "").rstrip("/")
-    registry = CollectorRegistry()
-    registry.register(RunCollector(panel, environment))
+    registry = registry_of(panel, environment)
     pages = flask.Blueprint("lakestorm", __name__, url_prefix=base or None)
 
     @pages.route("/pipeline")
@@ -187,8 +184,7 @@ def mount(environment: Environment, panel: Panel) -> None:
     @pages.route("/metrics")
     @web_ui.auth_required_if_enabled
     def metrics() -> flask.Response:
-        encoded, content_type = choose_encoder(flask.request.headers.get("Accept", ""))
-        return flask.Response(encoded(registry), content_type=content_type)
+        return metrics_answer(registry)
 
     add_report(pages, web_ui, panel.board)
     web_ui.app.register_blueprint(pages)

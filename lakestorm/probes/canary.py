@@ -43,6 +43,8 @@ COMMITTERS = 4
 """Commits that may be under way at once; while all of these hang, more that are due wait, and their wait counts."""
 PAUSE_S = 0.2
 LOOK_EVERY_S = 0.02
+AT_ONCE = 200
+"""Records that are read between two looks at the clock: during a bulge, what came first must not wait for the rest."""
 STRAGGLE_S = 0.5
 """Between partitions one record may overtake another by the time of a request to the brokers."""
 MARK_CHARS = 23
@@ -180,7 +182,7 @@ class Canary:
                 while (marks := self._ends()) is None:
                     time.sleep(PAUSE_S)
                 starts = {partition: self._next.get(partition, first) for partition, (first, _) in marks.items()}
-                for batch in follow(self._settings.kafka, client_id, self._topic, starts):
+                for batch in follow(self._settings.kafka, client_id, self._topic, starts, AT_ONCE):
                     self._look_through(batch, self._clock(), time.time())
             except LakestormError:
                 time.sleep(PAUSE_S)  # canaries that nobody sees meanwhile say so by their time-out

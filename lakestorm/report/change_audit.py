@@ -35,6 +35,10 @@ EVIDENCE = "cdc.json"
 LOOK_EVERY_S = 0.5
 GRACE_S = 3.0
 """Between partitions records overtake each other by the time of a request to the brokers, and no more."""
+LAST_LINE_S = 10.0
+"""What the run's last line has at least: it was committed after the run had waited for slot and canary."""
+FIRST_S = 30.0
+"""What the brokers may take to give what the topic held when the audit began."""
 
 
 def audit_changes(
@@ -58,7 +62,7 @@ def audit_changes(
     reader = Reader(
         orders.key, Envelopes(settings.registry, facts["topic"]), ChangesSeen(counts, pipeline.cdc_late_after_ms / 1e3)
     )
-    wait = Wait(orders.committed, reader, pipeline.cdc_settle_s, read)
+    wait = Wait(orders.committed, reader, patience_s(folder, pipeline.cdc_settle_s, time.time()), read)
     client_id = f"lakestorm-audit-{facts['run']}"
     while (marks := ends_if_there(settings.kafka, client_id, facts["topic"])) is None and not wait.is_over():
         time.sleep(LOOK_EVERY_S)
@@ -70,6 +74,17 @@ def audit_changes(
                 break
     behind = wait.behind and f"{wait.behind}{culprits(settings)}"
     return change_balance(orders.key, orders.committed, reader.seen, topic=facts["topic"], behind=behind)
+
+
+def patience_s(folder: Path, settle_s: float, now_s: float) -> float:
+    """How much longer changes may take that have `settle_s` from the load's end on; a run that was killed had none.
+
+    What the run has waited already, for slot, consumers and canary, is not waited again.
+    """
+    path = folder / "run.json"
+    ended_at = json.loads(path.read_text(encoding="utf-8"))["ended_at"] if path.exists() else None
+    left_s = settle_s if ended_at is None else ended_at + settle_s - now_s
+    return float(min(settle_s, max(left_s, LAST_LINE_S)))
 
 
 def from_where(starts: Mapping[int, int], marks: Mapping[int, tuple[int, int]]) -> dict[int, int]:
@@ -120,7 +135,7 @@ class Wait:
     Args:
         committed: what shall come.
         reader: what came.
-        limit_s: for how long; looked at only where nothing waits to be read.
+        limit_s: for how long; looked at only where nothing waits to be read, and once all was read that was there.
         tell: see audit_changes.
         clock: seconds, monotonic.
 
@@ -177,7 +192,7 @@ class Wait:
             self._closed_at = now
         if self._closed_at is not None and now - self._closed_at >= GRACE_S:
             return True
-        if now - self._began < self._limit_s:
+        if now - self._began < (self._limit_s if self._read_all else max(self._limit_s, FIRST_S)):
             return False
         self.behind = f"{came} of {self._total} were there after {now - self._began:.0f} s"
         return True

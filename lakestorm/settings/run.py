@@ -25,6 +25,13 @@ class RunSettings(Group):
         "What a run must hold (docs/thresholds.md); without this file a default rule.",
         note="empty = the default rule",
     )
+    metrics_port: int = setting(
+        0,
+        "A run without the web page shows its metrics to Prometheus at this port of 127.0.0.1.",
+        note="0 = none",
+        ge=0,
+        le=65535,
+    )
     abort_grace_s: float = setting(
         10.0, "Thresholds with `abort:` are not looked at before this.", unit="seconds", note="from the start", ge=0
     )
