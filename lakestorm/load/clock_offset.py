@@ -35,3 +35,7 @@ class ClockOffset:
     def ours(self, master_s: float) -> float:
         """A reading of the master's clock as our own clock would have shown it."""
         return master_s - self.offset_s
+
+    def past(self, master_s: float) -> float:
+        """`ours` of a moment that the master has told us of: it is over by our clock too, whatever the error says."""
+        return min(self.ours(master_s), self.clock())

@@ -133,7 +133,7 @@ class WorkerLink:
     def _go(self, msg: Message, **_: Any) -> None:
         if self.run is not None:
             self._asked = None
-            self.run.start(self.clock.ours(msg.data["origin_s"]), msg.data["started_at"])
+            self.run.start(self.clock.past(msg.data["origin_s"]), msg.data["started_at"])
             self.running.set()
 
     def running_run(self) -> WorkerRun | None:
