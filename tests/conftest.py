@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import secrets
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--forbid-skips`: a test that did not run is a test that failed, as CI needs it."""
     parser.addoption("--forbid-skips", action="store_true", help="fail if any test was skipped or expected to fail")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean what it means at a terminal: a script's background job ignores it, and so would all we start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
