@@ -64,8 +64,8 @@ class Session:
         """On a worker: what its master says comes through it, and runs are there instead of in `live`."""
         self.checked = gevent.event.Event()
         """Set once there is a link."""
-        self.draining = False
-        """Whether workers are told to stop at this moment: a shape must not ask for users meanwhile."""
+        self.holds_shape = False
+        """Whether a run is being prepared or drained: a shape must not ask for other users meanwhile."""
         self._crew: Crew | None = None
         """On a master: its workers."""
         self._judge: Judge | None = None
@@ -135,7 +135,7 @@ class Session:
     def drain(self, **_: Any) -> None:
         """A run is to end, its users still run."""
         if self.live is not None:
-            self.draining = True
+            self.holds_shape = True
             self.live.drain()
 
     def stop(self, environment: Environment, **_: Any) -> None:
@@ -239,12 +239,15 @@ class Session:
             raise
 
     def _start(self, environment: Environment) -> int:
-        self._broke = self.draining = False
+        self._broke, self.holds_shape = False, True  # else Locust ends this greenlet at the next tick, and starts anew
         settings = settings_of_run(self.settings, environment.parsed_options)
         options = environment.parsed_options
         by_option = options is not None and environment.shape_class is None
         run_time = RunTime(environment, options.run_time if by_option else None)
-        self.live = LiveRun(environment, settings, self.scenarios, self._machine, self._crew)
+        try:
+            self.live = LiveRun(environment, settings, self.scenarios, self._machine, self._crew)
+        finally:
+            self.holds_shape = False
         if environment.shape_class is not None:
             environment.shape_class.reset_time()
         self._show_progress(environment, self.live)

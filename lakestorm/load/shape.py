@@ -102,7 +102,7 @@ class ProfileShape(LoadTestShape):
             return None
         elapsed_s = self.get_run_time()
         session = getattr(self.runner.environment, "lakestorm", None)  # somebody else's users may follow our shape
-        if session is not None and session.draining:
+        if session is not None and session.holds_shape:
             last: tuple[int, float] | None = self.runner.shape_last_tick
             return last
         return None if elapsed_s >= plan.run_time_s else self._order(plan.users_at(elapsed_s))

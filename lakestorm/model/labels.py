@@ -93,15 +93,17 @@ class Past:
         last: the last one.
         plain: the last one by a line of one's own; None before it.
         countries, plain_countries: of all logins, and of those by a line of one's own; as bits.
+        is_judged: whether one of them was judged; before that all are of earlier runs.
     """
 
-    __slots__ = ("count", "countries", "last", "plain", "plain_countries")
+    __slots__ = ("count", "countries", "is_judged", "last", "plain", "plain_countries")
 
     def __init__(self, first: Sighting) -> None:
         self.count = 0
         self.last = first
         self.plain: Sighting | None = None
         self.countries = self.plain_countries = 0
+        self.is_judged = False
 
     def add(self, login: Sighting) -> None:
         """Remember a login; one that is older than the last changes only what does not depend on order."""
@@ -171,7 +173,7 @@ class Labeller:
         """Labels of all that is left, and `learning` for accounts that have not come to the end of theirs."""
         yield from self.advance(math.inf)
         for past in self._pasts.values():
-            if past.count < LEARNING:
+            if past.is_judged and past.count < LEARNING:
                 yield label_of(past.last, LEARNT, 0.0, 0.0, scored=False)
 
     def _judged(self, login: Sighting) -> Iterator[Label]:
@@ -181,6 +183,7 @@ class Labeller:
         elif past.count >= LEARNING:
             yield from labels_of(past, login)
         past.add(login)
+        past.is_judged = True
         if past.count == LEARNING:
             yield label_of(login, LEARNT, 0.0, 0.0, scored=False)
 

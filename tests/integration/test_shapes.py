@@ -252,6 +252,37 @@ def test_the_verb_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...],
     assert answer.stderr.startswith(told)
 
 
+SLOW_BEGINNING = """
+import gevent
+from lakestorm.load.purchases import FlashSale
+
+begin = FlashSale.begin
+
+
+def slowly(self, context):
+    with open("begun", "a") as out:
+        out.write("x")
+    gevent.sleep(2.5)
+    return begin(self, context)
+
+
+FlashSale.begin = slowly
+"""
+"""A run whose getting ready takes more than a tick of its shape, as a long history does."""
+
+
+def test_a_run_that_takes_long_to_begin_begins_once(database: dict[str, str], tmp_path: Path) -> None:
+    """A ramp asks for other users each second; Locust would end what still gets ready, and start it anew."""
+    make_shop(database, items=10)
+    slow = tmp_path / "slow_beginning.py"
+    slow.write_text(SLOW_BEGINNING)
+    files = f"{together(FLASHSALE, shape_file('ramp'))},{slow}"
+    done = run_locust("-u", "40", "-t", "10s", env={**database, **LIGHT}, cwd=tmp_path, file=files)
+    assert (tmp_path / "begun").read_text() == "x"
+    assert is_sound(done), done.output
+    assert done.run["ended_at"] - done.run["started_at"] == pytest.approx(10.5, abs=0.5 + LATE_S)
+
+
 def test_the_page_sets_peak_and_run_time(database: dict[str, str], tmp_path: Path) -> None:
     """The form shows the shape's peak; its numbers shape the run, wrong ones are told, a running one is not changed."""
     make_shop(database, items=10)

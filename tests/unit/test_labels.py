@@ -116,6 +116,15 @@ def test_nothing_counts_while_an_account_is_learnt() -> None:
     assert labels_of(hops, warm=False) == [(LEARNT, False), (TRAVEL, True), (COUNTRY, True)]
 
 
+def test_an_account_of_earlier_runs_alone_has_no_label() -> None:
+    """It is being learnt, but no login of this run says so: there is nothing that a label could be of."""
+    labeller, home = Labeller(), city(0, 1)
+    for user in ("1", "2"):
+        labeller.remember(user, 0, home, RESIDENTIAL)
+    labeller.add("2", HOUR_MS, home, RESIDENTIAL, "own")
+    assert [(label.user_id, label.kind, label.ref) for label in labeller.finish()] == [("2", LEARNT, "own")]
+
+
 def test_a_label_tells_what_it_is_of() -> None:
     """Time as in the record, the caller's reference, distance and speed."""
     labeller = Labeller()
