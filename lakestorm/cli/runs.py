@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import sys
@@ -34,7 +33,7 @@ SHAPE_ROWS = 10
 
 
 def run_demo(_arguments: argparse.Namespace) -> int:
-    """`lakestorm demo`: services, a shop, a sale and logins, a verdict."""
+    """`lakestorm demo`: services, a shop, a sale before a pipeline, a verdict."""
     return demo(Settings.load(), say)
 
 
@@ -43,12 +42,10 @@ def run_shapes(arguments: argparse.Namespace) -> int:
     from lakestorm.load import shape_files  # noqa: PLC0415 - Locust patches the standard library; only this verb needs it
 
     run_time_s = None if arguments.run_time is None else shape_files.seconds_from_text(arguments.run_time)
-    asked = {"peak_users": arguments.users, "run_time_s": run_time_s}
-    given = {field: value for field, value in asked.items() if value is not None}
     pictures = []
     for name, file in shape_files.chosen(shape_files.shape_files(), arguments.name).items():
         shape = shape_files.load_shape(file)
-        plan = dataclasses.replace(shape.usual(), **given)
+        plan = shape.plan_of(arguments.users, run_time_s)
         pictures.append(shapes.ShapePicture(name=name, about=shape_files.about(shape), plan=plan))
     if arguments.html:
         write_page(arguments.html, shapes.html_text(pictures))

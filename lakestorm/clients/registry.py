@@ -45,7 +45,6 @@ def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any],
         UnreachableError: no answer within wait_s, or its certificate is of nobody we trust.
         PlatformError: the registry refuses the schema, or does not know it and it may not be registered.
     """
-    require_certificates("SCHEMA_REGISTRY_SSL_CA_LOCATION", settings.registry_ssl_ca_location)
     wanted = Schema(json.dumps(schema), "AVRO")
     until = time.monotonic() + wait_s
     with open_registry(settings) as client:
@@ -61,7 +60,12 @@ def schema_id(settings: SchemaSettings, subject: str, schema: Mapping[str, Any],
 
 
 def open_registry(settings: SchemaSettings) -> SchemaRegistryClient:
-    """The registry's client; it connects when it is asked something."""
+    """The registry's client; it connects when it is asked something.
+
+    Raises:
+        SettingsError: the file of the certificate authority cannot be read.
+    """
+    require_certificates("SCHEMA_REGISTRY_SSL_CA_LOCATION", settings.registry_ssl_ca_location)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request, and Locust shows that
     config: dict[str, Any] = {"url": settings.registry_url.rstrip("/"), "timeout": ANSWER_S, "max.retries": 0}
     if auth := settings.registry_basic_auth.get_secret_value():

@@ -236,12 +236,12 @@ class Crew:
         member = self._preparing(msg)
         if msg.data["run"] is None:
             self._turned_away[msg.node_id] = why
-        elif member is not None and self._go is not None:
-            member.refuse(why)
-            say(f"{member.name} came late and cannot take part: {why}")
         elif member is not None:
             member.refuse(why)
-            self.broke = self.broke or msg.data["broke"]
+            if self._go is not None:
+                say(f"{member.name} came late and cannot take part: {why}")
+            else:
+                self.broke = self.broke or msg.data["broke"]
 
     def _report(self, msg: Message, **_: Any) -> None:
         member = self._members.get(msg.node_id)

@@ -9,6 +9,7 @@ import gevent
 from lakestorm.clients.own_logins import OwnLogins
 from lakestorm.clients.topics import headers_of, read_between
 from lakestorm.errors import SettingsError
+from lakestorm.model.crowd import dealt_to
 from lakestorm.model.login_schema import CLASS, EVENTS, RUN
 from lakestorm.report.work_progress import work_progress
 
@@ -77,7 +78,7 @@ def logins_of(batch: list[Message], topic: str, logins: OwnLogins, share: Share 
 
 def holds(share: Share, key: bytes) -> bool:
     """Whether a record of the topic, by its key, is of one of these accounts."""
-    return key.isdigit() and (int(key) - 1) % share.processes == share.number
+    return key.isdigit() and dealt_to(int(key), share.processes) == share.number
 
 
 def foreign(topic: str, message: Message) -> str:

@@ -53,6 +53,11 @@ class Share:
         return 1 + self.number + index * self.processes
 
 
+def dealt_to(account: int, processes: int) -> int:
+    """The number of the share that an account is of. The other way round than `Share.account`."""
+    return (account - 1) % processes
+
+
 class Crowd:
     """Logins of one process's accounts, each where the last one left its account.
 

@@ -75,6 +75,11 @@ class RequestSummary:
     waited_ms: dict[str, float]
     """Sum of waiting in milliseconds by what was waited for: `own` earlier request, `pool`, `slip`."""
 
+    @property
+    def answer_ms(self) -> Latency | None:
+        """How long an answer took: the response; in a closed loop, which has none, the service."""
+        return self.response_ms or self.service_ms
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSpans:

@@ -11,7 +11,7 @@ from lakestorm.report.summary import code, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lakestorm.record.manifest import Latency, RequestSummary, Run
+    from lakestorm.record.manifest import Run
 
 COLUMNS = ("offered /s", "completed /s", "unfinished %", "p50 ms", "p99 ms")
 UNFINISHED = ("failed", "skipped", "cancelled")
@@ -45,7 +45,7 @@ def values(run: Run, name: str) -> list[float | None]:
     if name not in run.requests:
         return [None] * len(COLUMNS)
     span, seconds = run.requests[name].measured, measured_s(run)
-    latency = latency_of(span)
+    latency = span.answer_ms
     offered = span.offered
     unfinished = sum(getattr(span, outcome) or 0 for outcome in UNFINISHED)
     return [
@@ -54,11 +54,6 @@ def values(run: Run, name: str) -> list[float | None]:
         100 * unfinished / offered if offered else None,
         *(None if latency is None else finished(getattr(latency, which)) for which in ("p50", "p99")),
     ]
-
-
-def latency_of(span: RequestSummary) -> Latency | None:
-    """Responses; in a closed loop services."""
-    return span.response_ms or span.service_ms
 
 
 def finished(value_ms: float | None) -> float:
@@ -86,7 +81,7 @@ def cautions(before: Run, after: Run) -> Iterator[str]:
         if run.verdict in ("invalid", "unknown"):
             yield f"The {word} run is {run.verdict}: {' '.join(run.reasons) or 'no reason is given.'}"
         for name, spans in run.requests.items():
-            latency = latency_of(spans.measured)
+            latency = spans.measured.answer_ms
             if latency is not None and spans.measured.completed < LEAST_SAMPLES:
                 yield f"{name} of the {word} run has {spans.measured.completed} samples: its p99 is a handful of them."
     for word, fields in ALIKE.items():

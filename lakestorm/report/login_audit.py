@@ -21,6 +21,7 @@ from lakestorm.clients.producing import producer_config
 from lakestorm.clients.registry import Encoder
 from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import PlatformError
+from lakestorm.model.crowd import dealt_to
 from lakestorm.model.labels import Labeller
 from lakestorm.model.login_schema import CLASS, EVENTS, HISTORY, LABEL, RUN, SEQUENCE
 from lakestorm.record import login_places
@@ -166,7 +167,7 @@ class Reader:
             self.places[login.city] += 1
 
     def _lane(self, partition: int, login: OwnLogin) -> Lane:
-        place = partition, (int(login.user_id) - 1) % self._shares
+        place = partition, dealt_to(int(login.user_id), self._shares)
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = Lane()

@@ -60,7 +60,7 @@ def cells(spans: RequestSpans) -> list[str]:
     """Counts, then p50 and p99."""
     measured = spans.measured
     counts = [getattr(measured, name) for name in COUNTED]
-    latency = measured.response_ms or measured.service_ms
+    latency = measured.answer_ms
     return [*("" if n is None else grouped(n) for n in counts), percentile(latency, "p50"), percentile(latency, "p99")]
 
 

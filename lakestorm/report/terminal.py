@@ -35,9 +35,8 @@ def request_table(run: Run) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for name, spans in run.requests.items():
         t = spans.total
-        latency = t.response_ms or t.service_ms
         counts = [count(n) for n in (t.offered, t.completed, t.refused, t.failed, t.skipped, t.cancelled)]
-        table.add_row(name, *counts, *percentiles(latency))
+        table.add_row(name, *counts, *percentiles(t.answer_ms))
     return table
 
 

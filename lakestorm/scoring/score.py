@@ -16,8 +16,9 @@ from lakestorm.clients.topics import ends_of, headers_of, read_between
 from lakestorm.errors import ResultsError
 from lakestorm.model.event_time import ms_from_timestamp
 from lakestorm.model.login_schema import CLASS, EVENTS, LOGIN, RUN, SEQUENCE, process_and_number
+from lakestorm.record.folder import run_in
 from lakestorm.record.login_labels import FILE, labels_from_csv
-from lakestorm.record.manifest import run_from_json, write_text
+from lakestorm.record.manifest import write_text
 from lakestorm.scoring.alert_places import alerts_of
 from lakestorm.verdict.detection import Scorer
 from lakestorm.verdict.score_values import score_json, values_of
@@ -124,10 +125,7 @@ def score(asked: Asked, settings: Settings, read: Callable[[int, int], None]) ->
 
 def scenarios_of(folder: Path) -> list[str]:
     """Names of the scenarios that ran; raises ResultsError if this is no results folder."""
-    try:
-        return run_from_json((folder / "run.json").read_text(encoding="utf-8")).scenarios
-    except OSError as error:
-        raise ResultsError(f"{folder} is no results folder: {error.strerror}: run.json.") from error
+    return run_in(folder).scenarios
 
 
 def evidence(folder: Path) -> tuple[dict[str, Any], str]:

@@ -23,7 +23,7 @@ def generator_faults(requests: Mapping[str, RequestSpans]) -> list[str]:
     faults = []
     for name, spans in requests.items():
         measured = spans.measured
-        basis = measured.response_ms or measured.service_ms
+        basis = measured.answer_ms
         slip = measured.slip_ms.p99 if measured.slip_ms else None
         if slip is None or basis is None or basis.p99 is None or basis.count < FEWEST:
             continue

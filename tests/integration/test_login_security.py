@@ -238,6 +238,9 @@ def test_the_doctor_comes_in_by_tls(secured: Secured) -> None:
         registry_ssl_ca_location=str(secured.trusted.file),
     )
     assert registry_facts(settings, {}).version
+    unreadable = settings.model_copy(update={"registry_ssl_ca_location": "none.pem"})
+    with pytest.raises(SettingsError, match=r'SCHEMA_REGISTRY_SSL_CA_LOCATION is "none\.pem": No such file'):
+        registry_facts(unreadable, {})
 
 
 WRONG = {
