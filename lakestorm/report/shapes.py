@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 MARGIN = 8
-"""Columns left of the picture, for numbers of users."""
+"""Columns left of the picture, for numbers of users: as many as 999 999 need, and more are made where that is more."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MOMENTS = 200
 """Samples in JSON and on the page."""
@@ -61,14 +61,15 @@ def terminal_text(pictures: Sequence[ShapePicture], rows: int) -> str:
 
 def drawing(plan: Plan, rows: int) -> list[str]:
     """Lines of a picture: users upwards, time to the right, doors as a mark on the time axis."""
-    columns = WIDTH - MARGIN - 2
+    margin = max(MARGIN, len(grouped(plan.peak_users)))
+    columns = WIDTH - margin - 2
     filled = [eighths_at(plan, (i + 0.5) / columns, rows) for i in range(columns)]
     lines = []
     for row in reversed(range(rows)):
         label = grouped(plan.peak_users) if row == rows - 1 else ""
         cells = "".join(EIGHTHS[min(8, max(0, height - 8 * row))] for height in filled)
-        lines.append(f"{label:>{MARGIN}} ┤{cells}".rstrip())
-    return [*lines, *time_axis(plan, columns)]
+        lines.append(f"{label:>{margin}} ┤{cells}".rstrip())
+    return [*lines, *time_axis(plan, columns, margin)]
 
 
 def eighths_at(plan: Plan, x: float, rows: int) -> int:
@@ -77,7 +78,7 @@ def eighths_at(plan: Plan, x: float, rows: int) -> int:
     return max(round(rows * 8 * users / plan.peak_users), 1 if users else 0)
 
 
-def time_axis(plan: Plan, columns: int) -> list[str]:
+def time_axis(plan: Plan, columns: int, margin: int) -> list[str]:
     """The axis and the words below it: 0 s, the doors, the end."""
     axis = ["─"] * columns
     words = [" "] * columns
@@ -90,7 +91,7 @@ def time_axis(plan: Plan, columns: int) -> list[str]:
         start = min(at, columns - len(end) - 2 - len(label))
         words[start : start + len(label)] = label
     words[0:3] = "0 s" if words[0:3] == [" "] * 3 else words[0:3]
-    return [f"{'0':>{MARGIN}} ┼{''.join(axis)}", f"{'':>{MARGIN}}  {''.join(words)}".rstrip()]
+    return [f"{'0':>{margin}} ┼{''.join(axis)}", f"{'':>{margin}}  {''.join(words)}".rstrip()]
 
 
 def json_text(pictures: Sequence[ShapePicture]) -> str:

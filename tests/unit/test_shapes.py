@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakestorm.errors import SettingsError
@@ -187,6 +187,7 @@ def test_somebody_is_never_drawn_as_nobody(users: int, mark: str) -> None:
     assert drawing(picture_of(Steps(((0, users / 1000),)), users=1000).plan, 1)[0] == "   1\u2009000 ┤" + mark
 
 
+@example(users=10**6, run_time_s=2.0, doors_open=None, rows=1, level=1.0)
 @given(
     users=st.integers(1, 10**6),
     run_time_s=st.floats(2, 1e6),
