@@ -194,7 +194,8 @@ class Journeys:
 
     def _as_pair(self, who: Account, state: State, at_ms: int, word: int) -> Login:
         """Two logins at one place of which the later is produced first; the earlier one is the next in `after`."""
-        gap_ms = min(int((PAIR_MS[0] + word % (PAIR_MS[1] - PAIR_MS[0])) * self._scale), (at_ms - state.last_ms) // 2)
+        apart_ms = int((PAIR_MS[0] + word % (PAIR_MS[1] - PAIR_MS[0])) * self._scale)
+        gap_ms = min(apart_ms, (at_ms - state.last_ms) // 2, at_ms - self._live_ms)  # none before the run begins
         if gap_ms < 1:
             return self._usual(who, state, at_ms, word)
         self.after.append(self._usual(who, state, at_ms - gap_ms, word)._replace(intent="pair"))

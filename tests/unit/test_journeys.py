@@ -223,6 +223,7 @@ def test_history_warms_everybody_and_holds_no_anomaly(hard: tuple[Town, list[Log
     assert [x.at_ms for x in past] == sorted(x.at_ms for x in past)
     assert made.timeline.history_ms <= past[0].at_ms <= past[-1].at_ms < made.timeline.origin_ms
     assert not {x.intent for x in past} & {*ANOMALIES, "return", "flight", "pair"}
+    assert min(x.at_ms for x in now if not x.late) >= made.timeline.origin_ms
     assert max(x.at_ms for x in now) <= NOW_MS + 60_000
 
 
