@@ -355,7 +355,12 @@ def test_a_broker_that_is_killed_and_comes_back(own_kafka: Own, registry: dict[s
     assert max(int(second) for second, *_ in seconds) >= 6
 
 
-GIVE_UP = "\nimport lakestorm.load.logins as logins\nlogins.DRAIN_S = 0.5\n"
+GIVE_UP = """
+import lakestorm.load.logins as logins
+from locust import events
+events.spawning_complete.add_listener(lambda **_: setattr(logins, "DRAIN_S", 0.5))
+"""
+"""Impatient at the end alone: the history before may take its time."""
 
 
 def test_what_is_in_flight_at_the_end_is_cancelled(own_kafka: Own, registry: dict[str, str], tmp_path: Path) -> None:
