@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lakestorm.record.folder import read_log
 from tests.integration.locust_process import (
     BOOKS_ALONE,
     ROOT,
@@ -248,7 +249,10 @@ def test_listeners_of_others_hear_of_each_request(database: dict[str, str], tmp_
 
 
 def test_locusts_own_percentiles_agree(database: dict[str, str], tmp_path: Path) -> None:
-    """Locust's table and run.json show the same population: the same count, percentiles within 1 %."""
+    """Locust's table and run.json show the same population: the same count, percentiles within 1 %.
+
+    Of n samples ours is the one of rank ⌈qn⌉. Locust takes the next, ⌊qn⌋ + 1: in a thin tail that is 1 % by itself.
+    """
     make_shop(database, items=500, stock=1_000_000)
     file = tmp_path / "compared_sale.py"
     file.write_text((ROOT / "locustfiles" / "flashsale.py").read_text() + DUMP)
@@ -256,9 +260,12 @@ def test_locusts_own_percentiles_agree(database: dict[str, str], tmp_path: Path)
     done = run_locust("-u", "30", "-r", "30", "-t", "9s", env=env, cwd=tmp_path, file=file)
     theirs = json.loads((tmp_path / "locust_percentiles.json").read_text())
     ours = done.total("PG order.buy")
-    assert theirs["count"] == ours["completed"] >= 10_000, done.output
-    for quantile, name in (("0.5", "p50"), ("0.9", "p90"), ("0.95", "p95"), ("0.99", "p99")):
-        assert theirs[quantile] == pytest.approx(ours["response_ms"][name], rel=0.01)
+    count = ours["completed"]
+    assert theirs["count"] == count >= 10_000, done.output
+    samples = read_log(done.folder, "PG order.buy", "response", 0)
+    for quantile, name in ((0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99")):
+        (next_ns,) = samples.quantiles_ns([(int(quantile * count) + 1) / count])
+        assert 0.99 * ours["response_ms"][name] <= theirs[str(quantile)] <= 1.01 * next_ns / 1e6
 
 
 @pytest.mark.parametrize("number", [SIGINT, SIGTERM])
