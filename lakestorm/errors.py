@@ -108,5 +108,8 @@ def exit_on_error(main: Callable[[], int]) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        # Where Ctrl-C met an `exec`, as dataclasses use it at import, `python -m` dies of SIGINT in the end, though it
+        # was caught; the next `exec` makes Python forget it.
+        exec("")  # noqa: S102 - see above
         print("Interrupted.", file=sys.stderr)
         return ExitCode.INTERRUPTED

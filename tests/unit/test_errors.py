@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import lakestorm.errors
 from lakestorm.errors import ExitCode, LakestormError, SettingsError, exit_on_error
+
+ROOT = Path(__file__).parents[2]
+INTERRUPTED = """
+import sys
+from lakestorm.errors import exit_on_error
+sys.exit(exit_on_error(lambda: exec("raise KeyboardInterrupt")))
+"""
 
 
 def tree(kind: type[LakestormError], depth: int = 0) -> list[tuple[int, str, int]]:
@@ -58,6 +69,14 @@ def test_an_interrupt_ends_as_shells_have_it(capsys: pytest.CaptureFixture[str])
     assert exit_on_error(interrupted) == ExitCode.INTERRUPTED
     assert int(ExitCode.INTERRUPTED) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_an_interrupt_inside_of_exec_is_no_other(tmp_path: Path) -> None:
+    """Python remembers it, and would end a module by SIGINT after all: -2 to a parent that is no shell."""
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED)
+    line = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(line, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == ExitCode.INTERRUPTED
 
 
 def test_a_bug_keeps_its_traceback() -> None:
