@@ -99,7 +99,7 @@ class LocustProcess:
         """What it printed so far."""
         return (self.cwd / "locust.log").read_text()
 
-    def wait_for(self, text: str, limit_s: float = 60) -> None:
+    def wait_for(self, text: str, limit_s: float = 20) -> None:
         """Wait until it printed a text."""
         until = time.monotonic() + limit_s
         while text not in self.output():
@@ -107,7 +107,7 @@ class LocustProcess:
                 raise AssertionError(f"{text!r} was not printed:\n{self.output()}")
             time.sleep(0.05)
 
-    def wait_for_buys(self, env: Mapping[str, str], count: int, limit_s: float = 60) -> None:
+    def wait_for_buys(self, env: Mapping[str, str], count: int, limit_s: float = 20) -> None:
         """Wait until so many lines stand in the table."""
         until = time.monotonic() + limit_s
         while rows(env, "SELECT count(*) FROM purchases")[0][0] < count:
